@@ -1,0 +1,57 @@
+# Coach. `make help` lists what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.runs ## create .venv and install what the service needs, each file checked by hash
+
+serve: setup ## build the index if it is missing or out of date, then serve on 127.0.0.1:8000
+	@$(BIN)/coach index
+	@$(BIN)/coach serve
+
+test: .venv/.tests ## run the whole suite
+	@$(BIN)/python -m pytest
+
+check: .venv/.tests ## format, lint, types, import contracts, Dockerfile
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/coach knowledge check
+
+bench: .venv/.tests ## measure the figures of the README on this machine
+	@$(BIN)/python -m tests.bench.speed
+
+relevance: .venv/.tests ## measure how well guidance is found
+	@$(BIN)/python -m tests.bench.relevance
+
+lock: .venv/.tests ## renew requirements.lock and requirements-dev.lock
+	@$(UV) --upgrade --extra build pyproject.toml --output-file requirements.lock
+	@$(UV) --upgrade --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+
+clean: ## remove .venv, .data and what the tools left behind
+	@rm -rf .venv .data dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Coach needs Python 3.11 or newer; name one with `make PYTHON=...`")'
+	@echo "Creating .venv"
+	@$(PYTHON) -m venv .venv
+
+.venv/.runs: .venv/bin/python requirements.lock pyproject.toml
+	@echo "Installing what the service needs (about a minute the first time)"
+	@$(PIP) install --quiet --require-hashes --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.tests: .venv/.runs requirements-dev.lock
+	@echo "Installing what the tests and checks need"
+	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.PHONY: help setup serve test check bench relevance lock clean

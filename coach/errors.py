@@ -1,0 +1,191 @@
+"""Every error of Coach, on one page. Each has a stable `code` and carries its data; none carries what a person wrote.
+
+CoachError
+├── InputError                what came in cannot be worked with
+│   ├── ChallengeTooThin      fewer words than a challenge needs
+│   ├── ChallengeTooLong      more than the limit
+│   └── Malformed             a field or the body is not what the contract says
+├── KnowledgeError            knowledge/ has faults, each with file, field and reason
+├── PromptError               prompts/ has a missing, undeclared or unused variable
+├── IndexFault                the index on disk cannot be used
+│   ├── IndexMissing          there is none yet
+│   ├── IndexMismatch         another embedder, or another version of the knowledge, made it
+│   └── IndexLocked           another process is writing it
+├── StoreUnavailable          Chroma did not answer
+├── EmbedderUnavailable       no vector could be made
+│   └── WeightsTampered       a model file is not the one that was pinned
+└── SettingsError             an environment variable has a value that means nothing
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class CoachError(Exception):
+    """Base of all; `code` is part of the contract and never changes its meaning."""
+
+    code = "internal"
+
+
+class InputError(CoachError):
+    """What came in cannot be worked with."""
+
+    code = "invalid-input"
+
+
+@dataclass(eq=False)
+class ChallengeTooThin(InputError):
+    """Fewer words than a reflection needs."""
+
+    words: int
+    at_least: int
+    code = "challenge-too-thin"
+
+    def __str__(self) -> str:
+        return (
+            f"The challenge has {self.words} words; a reflection starts at {self.at_least}. "
+            "It would help to say what happened, who was there, and what stays with you."
+        )
+
+
+@dataclass(eq=False)
+class ChallengeTooLong(InputError):
+    """More than the limit; `unit` is characters or bytes."""
+
+    limit: int
+    length: int
+    unit: str = "characters"
+    code = "challenge-too-long"
+
+    def __str__(self) -> str:
+        return f"The limit is {self.limit:,} {self.unit}; this has {self.length:,}. The part that stays with you is enough."
+
+
+@dataclass(eq=False)
+class Malformed(InputError):
+    """A field, or the body as a whole, is not what the contract says. `pointer` is an RFC 6901 JSON pointer."""
+
+    detail: str
+    pointer: str = ""
+    code = "malformed"
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in knowledge/: where, which field, and why."""
+
+    file: str
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.field}: {self.reason}"
+
+
+@dataclass(eq=False)
+class KnowledgeError(CoachError):
+    """knowledge/ cannot be used as it is."""
+
+    faults: tuple[Fault, ...]
+    code = "knowledge-faults"
+
+    def __str__(self) -> str:
+        shown = "\n".join(str(fault) for fault in self.faults[:20])
+        more = len(self.faults) - 20
+        return shown + (f"\nand {more} more: `coach knowledge check` lists them all" if more > 0 else "")
+
+
+@dataclass(eq=False)
+class PromptError(CoachError):
+    """A prompt and its declaration disagree."""
+
+    name: str
+    reason: str
+    code = "prompt-fault"
+
+    def __str__(self) -> str:
+        return f"prompts/{self.name}.md: {self.reason}"
+
+
+class IndexFault(CoachError):
+    """The index on disk cannot be used; the message says how to make one."""
+
+    code = "index-fault"
+
+
+@dataclass(eq=False)
+class IndexMissing(IndexFault):
+    """There is no index in the data folder."""
+
+    folder: Path
+    code = "index-missing"
+
+    def __str__(self) -> str:
+        return "There is no index in the data folder yet. `coach index` builds one."
+
+
+@dataclass(eq=False)
+class IndexMismatch(IndexFault):
+    """The index was made by another embedder."""
+
+    found: str
+    wanted: str
+    code = "index-mismatch"
+
+    def __str__(self) -> str:
+        return f"The index was made by {self.found}, and the embedder is {self.wanted}. `coach index` rebuilds it."
+
+
+@dataclass(eq=False)
+class IndexLocked(IndexFault):
+    """Another process is writing the index."""
+
+    code = "index-locked"
+
+    def __str__(self) -> str:
+        return "Another process is writing the index. It holds the lock until it ends; then `coach index` can run again."
+
+
+@dataclass(eq=False)
+class StoreUnavailable(CoachError):
+    """Chroma did not answer; `cause` is the name of what it raised, never its text."""
+
+    cause: str
+    code = "store-unavailable"
+
+    def __str__(self) -> str:
+        return f"The passage store did not answer ({self.cause})."
+
+
+@dataclass(eq=False)
+class EmbedderUnavailable(CoachError):
+    """No vector could be made."""
+
+    name: str
+    cause: str
+    code = "embedder-unavailable"
+
+    def __str__(self) -> str:
+        return f"The embedder {self.name} is not available: {self.cause}."
+
+
+@dataclass(eq=False)
+class WeightsTampered(EmbedderUnavailable):
+    """A model file's sha256 is not the pinned one."""
+
+    code = "weights-tampered"
+
+
+@dataclass(eq=False)
+class SettingsError(CoachError):
+    """An environment variable has a value that means nothing to us."""
+
+    variable: str
+    reason: str
+    code = "settings"
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.reason}"

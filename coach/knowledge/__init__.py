@@ -1,0 +1,1 @@
+"""The library: read, embedded, indexed, found."""

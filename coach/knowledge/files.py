@@ -1,0 +1,303 @@
+"""Reads knowledge/, all of it, and names every fault: file, field and reason. The only place that knows its formats."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from coach import guard
+from coach.errors import Fault, KnowledgeError
+from coach.model import About, AcknowledgementTemplate, BankQuestion, Form, Passage, Perspective, Skill, Source, Stage, Voice
+from coach.quoting import Lexicon
+
+FEWEST_DOCUMENT_WORDS, MOST_DOCUMENT_WORDS = 250, 600
+MOST_SECTION_WORDS = 180
+MOST_SAME_OPENING = 6
+WHEN_SENTENCES = 4
+
+_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
+_HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One guidance document; its sections are its passages. `when` says, in four sentences, what kind of write-up it serves."""
+
+    id: str
+    title: str
+    skills: tuple[Skill, ...]
+    themes: tuple[str, ...]
+    method: str
+    sources: tuple[Source, ...]
+    when: tuple[str, ...]
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A kind of trouble; `says` is how a write-up about it sounds."""
+
+    id: str
+    title: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything in knowledge/. `version` is a hash of every byte of it."""
+
+    documents: tuple[Document, ...]
+    questions: tuple[BankQuestion, ...]
+    themes: tuple[Theme, ...]
+    acknowledgements: tuple[AcknowledgementTemplate, ...]
+    lexicons: Mapping[str, Lexicon]
+    version: str
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """The passages of all documents, in order of id."""
+        return tuple(passage for document in self.documents for passage in document.passages)
+
+
+def load(folder: Path) -> Knowledge:
+    """Read the folder.
+
+    Errors: KnowledgeError with every fault that was found.
+    """
+    knowledge, faults = read(folder)
+    if faults:
+        raise KnowledgeError(tuple(faults))
+    return knowledge
+
+
+def read(folder: Path) -> tuple[Knowledge, list[Fault]]:
+    """Read what can be read, and list what is wrong with the rest."""
+    reader = _Reader(folder)
+    sources = reader.sources()
+    themes = tuple(reader.themes())
+    known = {theme.id for theme in themes}
+    documents = tuple(reader.documents(sources, known))
+    questions = tuple(reader.questions(sources))
+    acknowledgements = tuple(reader.acknowledgements())
+    lexicons = {lexicon.language: lexicon for lexicon in reader.lexicons()}
+    reader.faults += _repeats(questions)
+    return Knowledge(documents, questions, themes, acknowledgements, lexicons, reader.version()), reader.faults
+
+
+class _Reader:
+    """Reads file by file and keeps the faults."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults: list[Fault] = []
+
+    def fault(self, path: Path, where: str, reason: str) -> None:
+        self.faults.append(Fault(path.relative_to(self.folder).as_posix(), where, reason))
+
+    def version(self) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and path.suffix in {".md", ".yaml"} and path.name != "README.md":
+                digest.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()[:12]
+
+    def yaml(self, path: Path, kind: type) -> Any:
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.fault(path, "file", "is not there")
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            line = getattr(getattr(error, "problem_mark", None), "line", None)
+            self.fault(path, "file" if line is None else f"line {line + 1}", "is not valid YAML in UTF-8")
+        else:
+            if isinstance(data, kind):
+                return data
+            self.fault(path, "file", f"holds a {type(data).__name__} where a {kind.__name__} belongs")
+        return kind()
+
+    def sources(self) -> dict[str, Source]:
+        path = self.folder / "sources.yaml"
+        found: dict[str, Source] = {}
+        for key, entry in self.yaml(path, dict).items():
+            if not isinstance(entry, dict) or set(entry) != {"author", "title", "year"}:
+                self.fault(path, str(key), "wants author, title and year, and nothing else")
+            elif not re.fullmatch(r"\d{4}|n\.d\.", str(entry["year"])):
+                self.fault(path, f"{key}.year", "wants four digits, or n.d. where the source has no date")
+            else:
+                found[key] = Source(str(entry["author"]), str(entry["title"]), str(entry["year"]))
+        return found
+
+    def themes(self) -> Iterator[Theme]:
+        path = self.folder / "themes.yaml"
+        for place, entry in enumerate(self.yaml(path, list)):
+            if self.has(path, str(place), entry, {"id", "title", "says"}):
+                yield Theme(entry["id"], entry["title"], entry["says"])
+
+    def acknowledgements(self) -> Iterator[AcknowledgementTemplate]:
+        path = self.folder / "acknowledgements.yaml"
+        slots = {0: (), 1: ("{first}",), 2: ("{first}", "{second}")}
+        for place, entry in enumerate(self.yaml(path, list)):
+            if not self.has(path, str(place), entry, {"id", "quotes", "text"}):
+                continue
+            wanted = slots.get(entry["quotes"])
+            if wanted is None or tuple(re.findall(r"\{\w+\}", entry["text"])) != wanted:
+                self.fault(path, f"{entry['id']}.text", "the slots are not those that `quotes` promises, in their order")
+            else:
+                yield AcknowledgementTemplate(entry["id"], entry["text"], entry["quotes"])
+
+    def has(self, path: Path, where: str, entry: object, wanted: set[str], allowed: frozenset[str] = frozenset()) -> bool:
+        if not isinstance(entry, dict):
+            self.fault(path, where, "is not a mapping")
+            return False
+        name = str(entry.get("id", where))
+        for missing in sorted(wanted - set(entry)):
+            self.fault(path, f"{name}.{missing}", "is missing")
+        for extra in sorted(set(entry) - wanted - allowed):
+            self.fault(path, f"{name}.{extra}", "is not a field")
+        return wanted <= set(entry) <= wanted | allowed
+
+    def documents(self, sources: Mapping[str, Source], themes: set[str]) -> Iterator[Document]:
+        for path in sorted((self.folder / "guidance").glob("*.md")):
+            match = _FRONT_MATTER.match(path.read_text(encoding="utf-8"))
+            if not match:
+                self.fault(path, "front matter", "does not begin with a block between two lines of ---")
+                continue
+            front = yaml.safe_load(match[1])
+            if self.has(path, path.stem, front, {"id", "title", "skills", "themes", "method", "sources", "when"}):
+                yield self.document(path, front, match[2], sources, themes)
+
+    def document(self, path: Path, front: dict[str, Any], body: str, sources: Mapping[str, Source], themes: set[str]) -> Document:
+        if front["id"] != path.stem:
+            self.fault(path, "id", f"is {front['id']}, and the file is {path.stem}")
+        self.unknown(path, "themes", front["themes"], themes)
+        skills = tuple(choice for skill in front["skills"] if (choice := self.choose(path, "skills", skill, Skill)))
+        cited = self.cite(path, "sources", front["sources"], sources)
+        passages = tuple(self.passages(path, front, body, skills, cited))
+        if not isinstance(front["when"], list) or len(front["when"]) != WHEN_SENTENCES:
+            self.fault(path, "when", f"wants {WHEN_SENTENCES} sentences")
+        count = sum(len(passage.text.split()) for passage in passages)
+        if not FEWEST_DOCUMENT_WORDS <= count <= MOST_DOCUMENT_WORDS:
+            self.fault(path, "body", f"has {count} words; {FEWEST_DOCUMENT_WORDS} to {MOST_DOCUMENT_WORDS} are wanted")
+        return Document(front["id"], front["title"], skills, tuple(front["themes"]), front["method"], cited, tuple(front["when"]), passages)
+
+    def passages(self, path: Path, front: dict[str, Any], body: str, skills: tuple[Skill, ...], cited: tuple[Source, ...]) -> Iterator[Passage]:
+        before, *rest = _HEADING.split(body)
+        if before.strip():
+            self.fault(path, "body", "has text before its first section")
+        seen: set[str] = set()
+        for heading, text in zip(rest[::2], rest[1::2], strict=True):
+            slug = re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+            count = len(text.split())
+            if count > MOST_SECTION_WORDS or not count:
+                self.fault(path, f"section {heading!r}", f"has {count} words; 1 to {MOST_SECTION_WORDS} are wanted")
+            if slug in seen:
+                self.fault(path, f"section {heading!r}", "has the name of another section")
+            seen.add(slug)
+            yield Passage(f"{front['id']}#{slug}", front["id"], front["title"], heading, " ".join(text.split()), skills, cited)
+
+    def questions(self, sources: Mapping[str, Source]) -> Iterator[BankQuestion]:
+        fields = {"id", "text", "skill", "about", "perspective", "form", "stage", "when", "sources"}
+        for path in sorted((self.folder / "questions").glob("*.yaml")):
+            for place, entry in enumerate(self.yaml(path, list)):
+                if self.has(path, str(place), entry, fields, frozenset({"slot", "general"})) and (question := self.question(path, entry, sources)):
+                    yield question
+
+    def question(self, path: Path, entry: dict[str, Any], sources: Mapping[str, Source]) -> BankQuestion | None:
+        name, text = entry["id"], entry["text"]
+        chosen = [self.choose(path, f"{name}.{key}", entry[key], kind) for key, kind in _CHOICES.items()]
+        slot = self.choose(path, f"{name}.slot", entry["slot"], Voice) if "slot" in entry else None
+        if text.count('"{quote}"') != (slot is not None) or text.count("{") != text.count("{quote}"):
+            self.fault(path, f"{name}.text", 'wants "{quote}" once, in double quotation marks, where `slot` is given, and nowhere else')
+        verdict = guard.check(text.replace("{quote}", "I did not ask"))
+        if not verdict.accept:
+            self.fault(path, f"{name}.text", f"the guard refuses it as {verdict.reason}: {verdict.message}")
+        cited = self.cite(path, f"{name}.sources", entry["sources"], sources)
+        if not all(chosen):
+            return None
+        skill, about, perspective, form, stage = chosen
+        return BankQuestion(name, text, skill, about, perspective, form, stage, entry["when"], cited, slot, entry.get("general") is True)  # type: ignore[arg-type]  # one list of five kinds
+
+    def lexicons(self) -> Iterator[Lexicon]:
+        for path in sorted((self.folder / "quoting").glob("*.yaml")):
+            data = self.yaml(path, dict)
+            if self.has(path, path.stem, data, set(_LEXICON) | {"language", "weights"}, frozenset({"only_before", "subjects"})):
+                yield _lexicon(data)
+
+    def choose(self, path: Path, where: str, value: Any, kind: type[_Choice]) -> _Choice | None:
+        try:
+            return kind(value)
+        except ValueError:
+            self.fault(path, where, f"is {value!r}; it can be {', '.join(kind)}")
+            return None
+
+    def unknown(self, path: Path, where: str, names: Sequence[str], known: set[str]) -> None:
+        for name in names:
+            if name not in known:
+                self.fault(path, where, f"{name!r} is not known")
+
+    def cite(self, path: Path, where: str, keys: Sequence[str], sources: Mapping[str, Source]) -> tuple[Source, ...]:
+        self.unknown(path, where, keys, set(sources))
+        if not keys:
+            self.fault(path, where, "names no source")
+        return tuple(sources[key] for key in keys if key in sources)
+
+
+_CHOICES: Mapping[str, type[StrEnum]] = {"skill": Skill, "about": About, "perspective": Perspective, "form": Form, "stage": Stage}
+_LEXICON = (
+    "connectives",
+    "prepositions",
+    "never_last",
+    "never_first",
+    "first_person",
+    "business",
+    "insults",
+    "saying",
+    "abbreviations",
+    "function_words",
+    "joining",
+    "clinging",
+    "speakers",
+)
+
+
+def _lexicon(data: Mapping[str, Any]) -> Lexicon:
+    single: Callable[[str], frozenset[str]] = lambda key: frozenset(str(word) for word in data.get(key, ()) if " " not in str(word))  # noqa: E731
+    weights = {
+        name: (
+            float(entry["weight"]),
+            frozenset(str(word) for word in entry["words"] if " " not in str(word)),
+            tuple(str(word) for word in entry["words"] if " " in str(word)),
+        )
+        for name, entry in data["weights"].items()
+    }
+    phrases = tuple(str(word) for word in data["insults"] if " " in str(word))
+    return Lexicon(
+        language=data["language"],
+        weights=weights,
+        insulting_phrases=phrases,
+        only_before=single("only_before"),
+        subjects=single("subjects"),
+        **{key: single(key) for key in _LEXICON},
+    )
+
+
+def opening(text: str) -> str:
+    """The first three words of a question, lower case: what makes two of them sound alike."""
+    return " ".join(re.findall(r"[\w'{}]+", text.lower().replace("’", "'"))[:3])
+
+
+def _repeats(questions: Sequence[BankQuestion]) -> Iterator[Fault]:
+    for name, count in Counter(question.id for question in questions).items():
+        if count > 1:
+            yield Fault("questions", name, f"stands {count} times")
+    for words, count in Counter(opening(question.text) for question in questions).items():
+        if count > MOST_SAME_OPENING:
+            names = ", ".join(question.id for question in questions if opening(question.text) == words)
+            yield Fault("questions", "text", f"{count} begin with {words!r}, {MOST_SAME_OPENING} may: {names}")

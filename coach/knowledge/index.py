@@ -1,0 +1,190 @@
+"""The index on disk: built beside the old one, switched at the end, one writer at a time.
+
+index/current          the name of the build in use, replaced in one step
+index/<build>/         vectors.npz, chroma/, manifest.json (written last: without it a build is not finished)
+index/lock             held by whoever writes
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import chromadb
+import filelock
+import numpy as np
+from chromadb.config import Settings as ChromaSettings
+
+from coach.errors import IndexLocked, IndexMismatch, IndexMissing
+from coach.knowledge.embedders import Embedder, Vectors
+from coach.knowledge.files import Knowledge
+from coach.knowledge.shelf import Progress, embed_missing, passage_vectors, texts
+
+COLLECTION = "guidance"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a build was made of."""
+
+    format: int
+    embedder: str
+    knowledge: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `build` did: how many texts were embedded now, how many vectors were taken over."""
+
+    embedded: int
+    kept: int
+    passages: int
+    switched: bool
+
+
+def chroma_client(folder: Path) -> chromadb.api.ClientAPI:
+    """An embedded Chroma on one folder, silent towards its makers."""
+    return chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+
+
+def current(folder: Path) -> Path:
+    """The build in use. Raises IndexMissing."""
+    try:
+        build = folder / "index" / (folder / "index" / "current").read_text(encoding="utf-8").strip()
+    except OSError:
+        raise IndexMissing(folder) from None
+    if not (build / "manifest.json").is_file():
+        raise IndexMissing(folder)
+    return build
+
+
+def manifest(build: Path) -> Manifest:
+    """What a build was made of. Raises IndexMissing if it cannot be read."""
+    try:
+        return Manifest(**json.loads((build / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise IndexMissing(build) from None
+
+
+def vectors(build: Path, embedder: Embedder) -> dict[str, Vectors]:
+    """The table of vectors of a build.
+
+    Errors: IndexMismatch if another embedder made it, IndexMissing if it cannot be read.
+    """
+    made = manifest(build)
+    if made.embedder != embedder.name or made.format != FORMAT:
+        raise IndexMismatch(made.embedder, embedder.name)
+    try:
+        with np.load(build / "vectors.npz", allow_pickle=False) as stored:
+            return dict(zip(stored["keys"].tolist(), stored["rows"], strict=True))
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+        raise IndexMissing(build) from None
+
+
+def build(folder: Path, knowledge: Knowledge, embedder: Embedder, progress: Progress) -> Built:
+    """Bring the index up to date: embed what is new, write a build beside the old one, switch.
+
+    Interrupted at any moment, the old build stays in use. Errors: IndexLocked if another process is at it, OSError from the disk.
+    """
+    top = folder / "index"
+    top.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(top / "lock", timeout=0):
+            return _build(folder, knowledge, embedder, progress)
+    except filelock.Timeout:
+        raise IndexLocked from None
+
+
+def _build(folder: Path, knowledge: Knowledge, embedder: Embedder, progress: Progress) -> Built:
+    known = _known(folder, embedder)
+    table = embed_missing(texts(knowledge), known, embedder, progress)
+    new = len(table.keys() - known.keys())
+    made = Manifest(FORMAT, embedder.name, knowledge.version, len(knowledge.passages))
+    if not new and _up_to_date(folder, made):
+        return Built(0, len(table), made.passages, switched=False)
+    name = f"build-{secrets.token_hex(6)}"
+    target = folder / "index" / name
+    _write(target, knowledge, table, made)
+    _switch(folder, name)
+    return Built(new, len(table) - new, made.passages, switched=True)
+
+
+def _known(folder: Path, embedder: Embedder) -> dict[str, Vectors]:
+    try:
+        return vectors(current(folder), embedder)
+    except (IndexMissing, IndexMismatch):
+        return {}
+
+
+def _up_to_date(folder: Path, made: Manifest) -> bool:
+    """Whether the build in use is this one, down to a store that opens and holds every passage."""
+    try:
+        there = current(folder)
+        return manifest(there) == made and _holds(there / "chroma", made.passages)
+    except IndexMissing:
+        return False
+
+
+def _holds(folder: Path, passages: int) -> bool:
+    def count() -> int:
+        return chroma_client(folder).get_collection(COLLECTION, embedding_function=None).count()
+
+    return folder.is_dir() and _or(count, -1) == passages
+
+
+def _or(action: Callable[[], int], otherwise: int) -> int:
+    try:
+        return action()
+    except Exception:  # noqa: BLE001 (Chroma raises what its Rust core, SQLite or the file system raised: all mean "rebuild")
+        return otherwise
+
+
+def _write(target: Path, knowledge: Knowledge, table: Mapping[str, Vectors], made: Manifest) -> None:
+    target.mkdir()
+    names = sorted(table)
+    np.savez(target / "vectors.npz", keys=np.array(names), rows=np.stack([table[name] for name in names]))
+    collection = chroma_client(target / "chroma").create_collection(
+        COLLECTION,
+        embedding_function=None,
+        metadata={"hnsw:space": "cosine", "embedder": made.embedder, "knowledge": made.knowledge},
+    )
+    passages, rows = knowledge.passages, passage_vectors(knowledge, table)
+    for low in range(0, len(passages), 256):
+        batch = passages[low : low + 256]
+        collection.add(
+            ids=[passage.id for passage in batch],
+            embeddings=list(rows[low : low + 256]),
+            documents=[passage.text for passage in batch],
+            metadatas=[{"document": passage.document, "title": passage.title} for passage in batch],
+        )
+    partial = target / "manifest.partial"
+    partial.write_text(json.dumps(asdict(made)), encoding="utf-8")
+    _settle(partial)
+    partial.replace(target / "manifest.json")
+
+
+def _settle(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _switch(folder: Path, name: str) -> None:
+    """Point at the new build in one step, then clear away what no process can still be reading: all but it and its predecessor."""
+    top = folder / "index"
+    before = (top / "current").read_text(encoding="utf-8").strip() if (top / "current").exists() else ""
+    pointer = top / "current.partial"
+    pointer.write_text(name, encoding="utf-8")
+    _settle(pointer)
+    pointer.replace(top / "current")
+    for old in top.glob("build-*"):
+        if old.name not in {name, before}:
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,137 @@
+"""The whole library as vectors in memory, under one embedder; and the plain one that takes over when that embedder fails."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from coach.errors import EmbedderUnavailable
+from coach.knowledge.embedders import CountedWords, Embedder, Reading, Span, Vectors, unit
+from coach.knowledge.files import Knowledge
+from coach.model import BankQuestion, Found, Notice, Passage
+
+WITHOUT_ENCODER = Notice("plain-matching", "The sentence encoder is not available, so questions were chosen by shared words alone.")
+
+PURPOSE = 0.7  # of a passage's vector, how much is what its document is for
+
+Progress = Callable[[int, int], None]
+
+
+def passage_text(passage: Passage) -> str:
+    """What of a passage is embedded: its document's title, its heading, its text."""
+    return f"{passage.title}. {passage.heading}. {passage.text}"
+
+
+def texts(knowledge: Knowledge) -> list[str]:
+    """Everything that is embedded."""
+    return [
+        *(passage_text(passage) for passage in knowledge.passages),
+        *(sentence for document in knowledge.documents for sentence in document.when),
+        *(question_text(question) for question in knowledge.questions),
+        *(question.when for question in knowledge.questions),
+        *(theme.says for theme in knowledge.themes),
+    ]
+
+
+def question_text(question: BankQuestion) -> str:
+    """What of a question is embedded."""
+    return question.text.replace('"{quote}"', "these words")
+
+
+def key(text: str) -> str:
+    """The name of a text in a table of vectors."""
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def embed_missing(wanted: Iterable[str], known: Mapping[str, Vectors], embedder: Embedder, progress: Progress) -> dict[str, Vectors]:
+    """A table of all `wanted` texts: what is known is kept, the rest embedded. `progress` is told (done, total) of the new ones."""
+    unique = {key(text): text for text in wanted}
+    missing = [name for name in unique if name not in known]
+    table = {name: known[name] for name in unique if name in known}
+    for low in range(0, len(missing), 16):
+        batch = missing[low : low + 16]
+        table.update(zip(batch, embedder.embed([unique[name] for name in batch]), strict=True))
+        progress(low + len(batch), len(missing))
+    return table
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One row a passage, a question's text, a question's `when`, a theme: in the order of `knowledge`."""
+
+    embedder: Embedder
+    knowledge: Knowledge
+    passages: Vectors
+    questions: Vectors
+    whens: Vectors
+    themes: Vectors
+
+    @classmethod
+    def of(cls, knowledge: Knowledge, embedder: Embedder, table: Mapping[str, Vectors]) -> "Shelf":
+        """Put the rows of a table in order. Raises KeyError if it lacks a text."""
+        return cls(
+            embedder,
+            knowledge,
+            passage_vectors(knowledge, table),
+            _rows(table, (question_text(question) for question in knowledge.questions)),
+            _rows(table, (question.when for question in knowledge.questions)),
+            _rows(table, (theme.says for theme in knowledge.themes)),
+        )
+
+    def nearest(self, reading: Reading, limit: int) -> tuple[Found, ...]:
+        """The passages nearest to a text as a whole (cosine), at most one of a document."""
+        scores = self.passages @ reading.whole
+        order = np.argsort(-scores, kind="stable")
+        return one_a_document(((self.knowledge.passages[row], float(scores[row])) for row in order), limit)
+
+
+def _rows(table: Mapping[str, Vectors], wanted: Iterable[str]) -> Vectors:
+    return np.stack([table[key(text)] for text in wanted])
+
+
+def passage_vectors(knowledge: Knowledge, table: Mapping[str, Vectors]) -> Vectors:
+    """One row a passage: what it says, and more heavily what its document is for (weights measured: knowledge/README.md).
+
+    A passage shows its idea in some scene, and the scene alone would be found by managers in that trade and by nobody else.
+    """
+    rows = []
+    for document in knowledge.documents:
+        purpose = unit(np.stack([table[key(sentence)] for sentence in document.when]).mean(axis=0))
+        rows += [(1 - PURPOSE) * table[key(passage_text(passage))] + PURPOSE * purpose for passage in document.passages]
+    return unit(np.stack(rows))
+
+
+def one_a_document(ranked: Iterable[tuple[Passage, float]], limit: int) -> tuple[Found, ...]:
+    """The first `limit` passages of different documents."""
+    found: dict[str, Found] = {}
+    for passage, score in ranked:
+        if passage.document not in found:
+            found[passage.document] = Found(passage, round(score, 4))
+        if len(found) == limit:
+            break
+    return tuple(found.values())
+
+
+class Shelves:
+    """The shelf in use and the plain one behind it."""
+
+    def __init__(self, first: Shelf) -> None:
+        """`first` is used as long as its embedder answers."""
+        self.first = first
+        self.plain = first if isinstance(first.embedder, CountedWords) else plain(first.knowledge)
+
+    def read(self, text: str, spans: Sequence[Span] = ()) -> tuple[Shelf, Reading, tuple[Notice, ...]]:
+        """Read a text with the first embedder, or with counted words and a notice if it fails. Never raises for an embedder."""
+        try:
+            reading = self.first.embedder.read(text, spans)
+        except EmbedderUnavailable:
+            return self.plain, self.plain.embedder.read(text, spans), (WITHOUT_ENCODER,)
+        notices = (WITHOUT_ENCODER,) if self.first is self.plain else ()
+        return self.first, reading, notices
+
+
+def plain(knowledge: Knowledge) -> Shelf:
+    """The library under counted words: made in milliseconds from nothing."""
+    embedder = CountedWords()
+    return Shelf.of(knowledge, embedder, embed_missing(texts(knowledge), {}, embedder, lambda _done, _total: None))

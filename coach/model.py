@@ -1,0 +1,296 @@
+"""The words of the product: what comes in, what is found, what goes out. Frozen, without I/O."""
+
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from enum import StrEnum
+
+
+class Skill(StrEnum):
+    """The seven skills of collaboration (Carucci and Velasquez, 2022)."""
+
+    ACTIVE_LISTENING = "active_listening"
+    MANAGING_CONFLICT = "managing_conflict"
+    SHARED_PROBLEM_SOLVING = "shared_problem_solving"
+    SELF_REGULATION = "self_regulation"
+    HUMILITY = "humility"
+    CURIOSITY = "curiosity"
+    CARE = "care"
+
+
+class About(StrEnum):
+    """What a question is about: who, what, where to (ICF PCC markers 7.2 to 7.4)."""
+
+    SELF = "self"
+    SITUATION = "situation"
+    OUTCOME = "outcome"
+
+
+class Perspective(StrEnum):
+    """Through whose eyes it looks."""
+
+    OWN = "own"
+    OTHER = "other"
+    SHARED = "shared"
+
+
+class Form(StrEnum):
+    """The kind of inquiry (Schein, Humble Inquiry; Tomm; de Shazer; Grove's Clean Language)."""
+
+    HUMBLE = "humble"
+    DIAGNOSTIC = "diagnostic"
+    PROCESS = "process"
+    SYSTEMIC = "systemic"
+    SCALING = "scaling"
+    CLEAN = "clean"
+
+
+class Stage(StrEnum):
+    """Where in a conversation it belongs."""
+
+    OPEN = "open"
+    EXPLORE = "explore"
+    DEEPEN = "deepen"
+    CLOSE = "close"
+
+
+class Voice(StrEnum):
+    """Whose words a span of a write-up is: the manager about himself or herself, words somebody spoke, or neither."""
+
+    ANY = "any"
+    OWN = "own"
+    SAID = "said"
+
+
+class Reason(StrEnum):
+    """Why the guard refuses a sentence, the most serious first (tests/cases/README.md defines each)."""
+
+    DIRECTIVE = "directive"
+    LEADING = "leading"
+    BLAMING = "blaming"
+    CLOSED = "closed"
+    STACKED = "stacked"
+    WORDY = "wordy"
+    NOT_A_QUESTION = "not_a_question"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words of the manager's. `start` and `end` count Unicode code points of the text as sent; `text[start:end] == quote`."""
+
+    quote: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an idea comes from."""
+
+    author: str
+    title: str
+    year: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One section of one guidance document, at most 180 words. `id` is `document#section`."""
+
+    id: str
+    document: str
+    title: str
+    heading: str
+    text: str
+    skills: tuple[Skill, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that retrieval returned, with its cosine similarity to the write-up (-1 to 1)."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the reader is told beside the answer, such as that the store was not available."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What retrieval brought: the passages, best first, and what to say about how they were found."""
+
+    passages: tuple[Found, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A manager's write-up as sent, and what was asked for with it."""
+
+    text: str = field(repr=False)
+    count: int = 3
+    focus: tuple[Skill, ...] = ()
+    role: str | None = field(default=None, repr=False)
+    functions: tuple[str, ...] = field(default=(), repr=False)
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sentence that some Writer would like to ask. It is not a Question, and no door accepts it."""
+
+    text: str = field(repr=False)
+    skill: Skill
+    about: About
+    perspective: Perspective
+    form: Form
+    source: str
+    evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+    guidance: tuple[str, ...] = ()
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BankQuestion:
+    """A curated question.
+
+    `when` says what kind of write-up it serves; `slot` whose words may stand in its `{quote}`, if it has one; `general` that it makes
+    sense for any write-up, whether or not `when` fits.
+    """
+
+    id: str
+    text: str
+    skill: Skill
+    about: About
+    perspective: Perspective
+    form: Form
+    stage: Stage
+    when: str
+    sources: tuple[Source, ...]
+    slot: Voice | None = None
+    general: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgementTemplate:
+    """How to say that words were heard: with `first` and `second` quotations, with `first` alone, or with none."""
+
+    id: str
+    text: str
+    quotes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgementDraft:
+    """One sentence that would show the manager was heard."""
+
+    text: str = field(repr=False)
+    evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+
+
+class _Seal:
+    """What only the guard holds: without it no Question and no Acknowledgement comes into being."""
+
+
+SEAL = _Seal()
+
+
+def _check_seal(seal: _Seal | None) -> None:
+    if seal is not SEAL:
+        message = "only coach.guard makes a Question or an Acknowledgement"
+        raise TypeError(message)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question the guard admitted. Only `coach.guard.admit` can make one."""
+
+    id: str
+    draft: Draft
+    seal: InitVar[_Seal | None] = None
+
+    def __post_init__(self, seal: _Seal | None) -> None:
+        _check_seal(seal)
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """The sentence before the first question, admitted by the guard. Only `coach.guard.acknowledge` can make one."""
+
+    text: str = field(repr=False)
+    evidence: tuple[Evidence, ...] = field(repr=False)
+    seal: InitVar[_Seal | None] = None
+
+    def __post_init__(self, seal: _Seal | None) -> None:
+        _check_seal(seal)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who made the answer, and from what: enough to reproduce it."""
+
+    engine: str
+    model: str | None
+    prompt: str | None
+    knowledge: str
+    guard: str
+
+
+# The events of a reflection, in the order in which they come: opened, acknowledged, asked (one whole question each),
+# notices anywhere between, and at the end closed or failed.
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The answer begins: who is answering, in which language."""
+
+    id: str
+    language: str
+    disclosure: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The manager was heard."""
+
+    acknowledgement: Acknowledgement
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One whole question, with the passages of guidance beside it."""
+
+    question: Question
+    guidance: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something to know about this answer."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """All that was to come has come."""
+
+    guidance: tuple[Found, ...]
+    usage: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The answer broke off. `code` is that of an error in coach.errors; `detail` holds no word of the manager's."""
+
+    code: str
+    detail: str
+
+
+Event = Opened | Acknowledged | Asked | Noticed | Closed | Failed

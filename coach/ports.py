@@ -1,0 +1,39 @@
+"""What the use-cases need from outside, as Protocols. Whoever fits may take the place."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice
+
+
+class Library(Protocol):
+    """Peer-learning guidance."""
+
+    @property
+    def version(self) -> str:
+        """A short hash of all the knowledge: the same hash, the same library."""
+
+    async def find(self, text: str, limit: int) -> Finding:
+        """The passages nearest in meaning to `text`, best first, at most one of a document. Never raises for a store."""
+
+
+class Writer(Protocol):
+    """Drafts an answer. Nothing it writes is trusted: the guard decides."""
+
+    @property
+    def engine(self) -> str:
+        """`bank` or `llm`."""
+
+    @property
+    def model(self) -> str | None:
+        """Which model drafts, if one does."""
+
+    def draft(self, challenge: Challenge, finding: Finding, language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
+        """First an acknowledgement, then drafts in the order in which they are to be asked."""
+
+
+class LanguageDetector(Protocol):
+    """Which language a text is in."""
+
+    def detect(self, text: str) -> str | None:
+        """An ISO 639-1 code, or None where no language can be made out."""

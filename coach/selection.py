@@ -1,0 +1,109 @@
+"""Which of many drafts to ask, together: the rules that a set of questions keeps, whoever drafted them.
+
+The rules: the first is humble (Schein); three or more cover self, situation and outcome (ICF PCC 7.2 to 7.4); one looks from the other
+side where there is one; at least half carry the manager's words (ICF PCC 6.2); no two begin alike or say the same; five or more end on
+the manager's own learning (ICF PCC 8). Searched with a beam, best score first, ties by position: the same input, the same set.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from coach.model import About, Draft, Form, Perspective, Stage
+
+WIDTH = 12
+_ABOUT = {About.SELF: 1, About.SITUATION: 2, About.OUTCOME: 4}
+_ALL = 7
+_EARLY_OUTCOME = 0.06  # an outcome asked for before the situation was looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A draft, how well it fits (higher is better), where it belongs, and a bit set of the candidates it cannot stand beside."""
+
+    draft: Draft
+    score: float
+    stage: Stage
+    conflicts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SetRules:
+    """What a set must hold."""
+
+    count: int
+    quotes: int
+    other: bool
+    cover: bool
+    humble: bool
+    close: bool
+
+    @classmethod
+    def of(cls, count: int, *, other: bool, quotable: bool = True) -> "SetRules":
+        """The rules for a set of `count`."""
+        return cls(count, -(-count // 2) if quotable else 0, other, count >= 3, humble=True, close=count >= 5)
+
+    def relaxed(self) -> Iterator["SetRules"]:
+        """These rules, then weaker and weaker ones: an answer that misses a rule is better than none."""
+        yield self
+        for quotes in range(self.quotes - 1, -1, -1):
+            yield replace(self, quotes=quotes)
+        bare = replace(self, quotes=0, other=False)
+        yield bare
+        yield replace(bare, close=False, cover=False)
+        yield replace(bare, close=False, cover=False, humble=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A set in the making."""
+
+    score: float
+    chosen: tuple[int, ...] = ()
+    barred: int = 0
+    about: int = 0
+    other: bool = False
+    quotes: int = 0
+
+
+def choose(candidates: Sequence[Candidate], rules: SetRules) -> tuple[int, ...]:
+    """Indices of the best set in the order in which to ask it; fewer than asked for only if there are not enough candidates."""
+    for weaker in rules.relaxed():
+        for count in {weaker.count, min(weaker.count, len(candidates))}:
+            if found := _search(candidates, replace(weaker, count=count)):
+                return found
+    return ()
+
+
+def _search(candidates: Sequence[Candidate], rules: SetRules) -> tuple[int, ...]:
+    lines = [_Line(0.0)]
+    for place in range(rules.count):
+        fitting = [index for index, candidate in enumerate(candidates) if _fits(candidate, place, rules)]
+        grown = [line for old in lines for index in fitting if (line := _grow(old, index, candidates[index], place, rules))]
+        grown.sort(key=lambda line: (-line.score, line.chosen))
+        lines = grown[:WIDTH]
+    return lines[0].chosen if lines else ()
+
+
+def _fits(candidate: Candidate, place: int, rules: SetRules) -> bool:
+    last = place == rules.count - 1
+    if place == 0 and rules.humble and (candidate.draft.form is not Form.HUMBLE or candidate.stage not in {Stage.OPEN, Stage.EXPLORE}):
+        return False
+    if last and rules.close:
+        return candidate.stage is Stage.CLOSE
+    return candidate.stage is not Stage.CLOSE or (last and rules.count > 1)
+
+
+def _grow(line: _Line, index: int, candidate: Candidate, place: int, rules: SetRules) -> _Line | None:
+    if line.barred >> index & 1:
+        return None
+    left = rules.count - place - 1
+    draft = candidate.draft
+    about = line.about | _ABOUT[draft.about]
+    other = line.other or draft.perspective is Perspective.OTHER
+    quotes = line.quotes + bool(draft.evidence)
+    if rules.cover and (_ALL & ~about).bit_count() > left:
+        return None
+    if (rules.other and not other and not left) or quotes + left < rules.quotes:
+        return None
+    early = _EARLY_OUTCOME if draft.about is About.OUTCOME and left else 0.0
+    return _Line(line.score + candidate.score - early, (*line.chosen, index), line.barred | candidate.conflicts | 1 << index, about, other, quotes)

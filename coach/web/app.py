@@ -1,0 +1,53 @@
+"""Builds the ASGI application around an assembled coach. Nothing happens at import."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import License
+from litestar.static_files import create_static_files_router
+
+from coach import __version__
+from coach.bootstrap import Coach
+from coach.web.problems import HANDLERS as PROBLEMS
+from coach.web.requests import name_request
+from coach.web.routes import HANDLERS as ROUTES
+
+MOST_BODY_BYTES = 131_072
+
+
+def create_app(coach: Coach) -> Litestar:
+    """The service. The same coach may stand behind several applications."""
+    assets = "/schema/assets"
+    return Litestar(
+        route_handlers=[*ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
+        dependencies={"coach": Provide(lambda: coach, sync_to_thread=False)},
+        exception_handlers=PROBLEMS,
+        request_max_body_size=MOST_BODY_BYTES,
+        openapi_config=OpenAPIConfig(
+            title="Coach",
+            version=__version__,
+            summary="A challenge in, reflective questions out, never advice",
+            license=License(name="MIT", identifier="MIT"),
+            path="/schema",
+            use_handler_docstrings=False,
+            render_plugins=[
+                SwaggerRenderPlugin(
+                    js_url=f"{assets}/swagger-ui-bundle.js",
+                    css_url=f"{assets}/swagger-ui.css",
+                    standalone_preset_js_url=f"{assets}/swagger-ui-standalone-preset.js",
+                    path="/",
+                    favicon=f'<link rel="icon" href="{assets}/favicon-32x32.png">',
+                ),
+                JsonRenderPlugin(path="/openapi.json"),
+            ],
+        ),
+        before_send=[name_request],
+    )
+
+
+def _swagger() -> Path:
+    return Path(str(files("openapi_ui_bundles.swagger_ui").joinpath("vendor")))

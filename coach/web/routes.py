@@ -1,0 +1,123 @@
+"""The addresses of the service."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import MediaType, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import JSONBody
+from litestar.response import Stream
+
+from coach.bootstrap import Coach
+from coach.errors import Malformed
+from coach.reflect import accept, reflect
+from coach.web.events import sse
+from coach.web.examples import ANSWER
+from coach.web.problems import CATALOGUE, MEDIA_TYPE, Problem
+from coach.web.requests import EVENT_STREAM, only_json, wants_stream
+from coach.web.schema import Folder, ReflectionAnswer, ReflectionRequest
+
+_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def refuse_unsendable(body: ReflectionRequest) -> None:
+    """NUL and lone surrogates are no text. Raises Malformed with a pointer to the field."""
+    texts: list[tuple[str, str]] = [("/challenge", body.challenge), ("/role", body.role or "")]
+    texts += [(f"/functions/{place}", name) for place, name in enumerate(body.functions)]
+    for pointer, text in texts:
+        if _UNSENDABLE.search(text):
+            raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
+
+
+def _documented(*codes: str) -> dict[int, ResponseSpec]:
+    return {
+        CATALOGUE[code].status: ResponseSpec(Problem, generate_examples=False, description=CATALOGUE[code].title, media_type=MEDIA_TYPE)
+        for code in codes
+    }
+
+
+@post(
+    "/v1/reflections",
+    status_code=200,
+    before_request=only_json,
+    operation_id="reflect",
+    summary="Reflect on a challenge",
+    description=(
+        "Answers with one acknowledgement and a few open questions, each tied to the manager's own words and to a passage of guidance. "
+        "With `Accept: text/event-stream` the same comes as the events `opened`, `notice`, `acknowledged`, `asked` (one whole question "
+        "each), and at the end `closed` or `failed`; their ids count from 1, and a comment is sent every 15 seconds."
+    ),
+    responses={
+        200: ResponseSpec(
+            ReflectionAnswer, generate_examples=False, description="The answer", examples=[Example(summary="Three questions", value=ANSWER)]
+        ),
+        **_documented("malformed", "challenge-too-long", "unsupported-media-type", "challenge-too-thin", "internal"),
+    },
+    tags=["reflections"],
+)
+async def create_reflection(
+    data: JSONBody[ReflectionRequest], request: Request[Any, Any, Any], coach: NamedDependency[Coach]
+) -> Response[ReflectionAnswer] | Stream:
+    """Reflect on a challenge."""
+    refuse_unsendable(data)
+    challenge = data.to_challenge()
+    accept(challenge)
+    events = reflect(challenge, coach.needs)
+    if wants_stream(request.headers):
+        return Stream(sse(events), media_type=EVENT_STREAM, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    folder = Folder()
+    async for event in events:
+        folder.add(event)
+    return Response(folder.answer(), headers={"cache-control": "no-store"})
+
+
+@get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
+async def live() -> dict[str, str]:
+    """Whether the process answers at all."""
+    return {"status": "alive"}
+
+
+@get("/health/ready", operation_id="ready", summary="Can it answer, and with what?", tags=["health"])
+async def ready(coach: NamedDependency[Coach]) -> dict[str, Any]:
+    """Each part and how it is. It answers 200 as long as the coach can answer, which it can without a store."""
+    parts = await coach.health()
+    return {"status": "ok" if set(parts.values()) == {"ok"} else "degraded", "parts": parts}
+
+
+@get("/problems", operation_id="problems", summary="Every problem code and what it means", tags=["problems"])
+async def problems() -> dict[str, Any]:
+    """The catalogue that `type` in a problem document points into."""
+    return {code: _explained(code) for code in CATALOGUE}
+
+
+@get("/problems/{code:str}", operation_id="problem", summary="What one problem code means", tags=["problems"])
+async def one_problem(code: str) -> Mapping[str, Any]:
+    """One entry of the catalogue."""
+    if code not in CATALOGUE:
+        raise HTTPException(status_code=404)
+    return _explained(code)
+
+
+def _explained(code: str) -> dict[str, Any]:
+    kind = CATALOGUE[code]
+    return {"code": code, "status": kind.status, "title": kind.title, "meaning": kind.meaning}
+
+
+@get("/", include_in_schema=False, media_type=MediaType.TEXT)
+async def home() -> str:
+    """What to open, until there is a page."""
+    return HOME
+
+
+HOME = """Coach is running.
+
+POST /v1/reflections   a challenge in, questions out
+GET  /schema           documentation
+GET  /health/ready     how each part is
+"""
+
+HANDLERS = (create_reflection, live, ready, problems, one_problem, home)

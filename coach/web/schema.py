@@ -1,0 +1,286 @@
+"""What travels over HTTP: the request, the answer, and how events become either."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from coach.model import (
+    About,
+    Acknowledged,
+    Asked,
+    Challenge,
+    Closed,
+    Event,
+    Evidence,
+    Failed,
+    Form,
+    Found,
+    Noticed,
+    Opened,
+    Perspective,
+    Question,
+    Skill,
+)
+
+EXCERPT_WORDS = 60
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=7, description="How many questions, 1 to 7.")]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Tag = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", description="A BCP 47 language tag, such as en or de-AT.")]
+
+
+class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A manager's challenge, and what is asked of the answer."""
+
+    challenge: Annotated[str, msgspec.Meta(description="The write-up: 5 words to 12,000 characters. 30 to 1,500 words work best.")]
+    count: Count = 3
+    focus: Annotated[list[Skill], msgspec.Meta(max_length=7, description="Skills to lean towards.")] = []
+    role: Label | None = None
+    functions: Annotated[list[Label], msgspec.Meta(max_length=20, description="The functions, teams or sites involved.")] = []
+    language: Tag | None = None
+
+    def to_challenge(self) -> Challenge:
+        """As the use-case knows it."""
+        return Challenge(self.challenge, self.count, tuple(self.focus), self.role, tuple(self.functions), self.language)
+
+
+class EvidenceOut(msgspec.Struct, frozen=True):
+    """Words of the manager's. `start` and `end` count Unicode code points of `challenge` as sent: challenge[start:end] == quote."""
+
+    quote: str
+    start: int
+    end: int
+
+
+class AcknowledgementOut(msgspec.Struct, frozen=True):
+    """One sentence that shows the manager was heard."""
+
+    text: str
+    evidence: list[EvidenceOut]
+
+
+class GuidanceRef(msgspec.Struct, frozen=True):
+    """Which passage of `guidance` stands beside a question."""
+
+    id: str
+    title: str
+
+
+class QuestionOut(msgspec.Struct, frozen=True):
+    """One open question that the guard admitted."""
+
+    id: str
+    text: str
+    skill: Skill
+    about: About
+    perspective: Perspective
+    form: Form
+    source: str
+    evidence: list[EvidenceOut]
+    guidance: list[GuidanceRef]
+
+
+class SourceOut(msgspec.Struct, frozen=True):
+    """Where an idea of a passage comes from."""
+
+    author: str
+    title: str
+    year: str
+
+
+class GuidanceOut(msgspec.Struct, frozen=True):
+    """A passage of guidance that was retrieved. `score` is its cosine similarity to the challenge."""
+
+    id: str
+    title: str
+    excerpt: str
+    score: float
+    sources: list[SourceOut]
+
+
+class CoverageOut(msgspec.Struct, frozen=True):
+    """What the questions touch."""
+
+    skills: list[Skill]
+    about: list[About]
+    perspectives: list[Perspective]
+
+
+class NoticeOut(msgspec.Struct, frozen=True):
+    """Something to know about this answer."""
+
+    code: str
+    message: str
+
+
+class ProvenanceOut(msgspec.Struct, frozen=True):
+    """Who made the answer and from what."""
+
+    engine: str
+    model: str | None
+    prompt: str | None
+    knowledge: str
+    guard: str
+
+
+class ReflectionAnswer(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    id: str
+    object: str
+    language: str
+    disclosure: str
+    acknowledgement: AcknowledgementOut | None
+    questions: list[QuestionOut]
+    guidance: list[GuidanceOut]
+    coverage: CoverageOut
+    notices: list[NoticeOut]
+    provenance: ProvenanceOut
+    usage: dict[str, int]
+
+
+class OpenedOut(msgspec.Struct, frozen=True):
+    """Event `opened`: who is answering."""
+
+    id: str
+    object: str
+    language: str
+    disclosure: str
+    provenance: ProvenanceOut
+
+
+class AskedOut(msgspec.Struct, frozen=True):
+    """Event `asked`: one whole question, and the passages beside it."""
+
+    question: QuestionOut
+    guidance: list[GuidanceOut]
+
+
+class ClosedOut(msgspec.Struct, frozen=True):
+    """Event `closed`: nothing more will come."""
+
+    coverage: CoverageOut
+    guidance: list[GuidanceOut]
+    usage: dict[str, int]
+
+
+class FailedOut(msgspec.Struct, frozen=True):
+    """Event `failed`: the answer broke off."""
+
+    code: str
+    detail: str
+
+
+class Folder:
+    """Turns events into their wire form one by one, and keeps what a whole answer needs."""
+
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        self._opened: OpenedOut | None = None
+        self._acknowledgement: AcknowledgementOut | None = None
+        self._questions: list[QuestionOut] = []
+        self._notices: list[NoticeOut] = []
+        self._closed: ClosedOut | None = None
+
+    def add(self, event: Event) -> tuple[str, msgspec.Struct]:
+        """The event's name and its data as they are sent."""
+        match event:
+            case Opened():
+                self._opened = OpenedOut(event.id, "reflection", event.language, event.disclosure, _provenance(event))
+                return "opened", self._opened
+            case Acknowledged():
+                heard = event.acknowledgement
+                self._acknowledgement = AcknowledgementOut(heard.text, _evidence(heard.evidence))
+                return "acknowledged", self._acknowledgement
+            case Asked():
+                question = question_out(event.question, event.guidance)
+                self._questions.append(question)
+                return "asked", AskedOut(question, [guidance_out(found) for found in event.guidance])
+            case Noticed():
+                notice = NoticeOut(event.notice.code, event.notice.message)
+                self._notices.append(notice)
+                return "notice", notice
+            case Closed():
+                self._closed = ClosedOut(coverage(self._questions), [guidance_out(found) for found in event.guidance], dict(event.usage))
+                return "closed", self._closed
+            case Failed():
+                return "failed", FailedOut(event.code, event.detail)
+
+    def answer(self) -> ReflectionAnswer:
+        """The whole answer. Raises LookupError before it was opened and closed."""
+        if self._opened is None or self._closed is None:
+            message = "the answer is not complete"
+            raise LookupError(message)
+        opened, closed = self._opened, self._closed
+        return ReflectionAnswer(
+            id=opened.id,
+            object=opened.object,
+            language=opened.language,
+            disclosure=opened.disclosure,
+            acknowledgement=self._acknowledgement,
+            questions=self._questions,
+            guidance=closed.guidance,
+            coverage=closed.coverage,
+            notices=self._notices,
+            provenance=opened.provenance,
+            usage=closed.usage,
+        )
+
+
+def fold(events: Iterable[Event]) -> ReflectionAnswer:
+    """A whole answer from all its events."""
+    folder = Folder()
+    for event in events:
+        folder.add(event)
+    return folder.answer()
+
+
+def question_out(question: Question, guidance: Sequence[Found]) -> QuestionOut:
+    """A question as it is sent."""
+    draft = question.draft
+    refs = [GuidanceRef(found.passage.id, found.passage.title) for found in guidance]
+    return QuestionOut(
+        question.id, draft.text, draft.skill, draft.about, draft.perspective, draft.form, draft.source, _evidence(draft.evidence), refs
+    )
+
+
+def guidance_out(found: Found) -> GuidanceOut:
+    """A passage as it is sent."""
+    passage = found.passage
+    sources = [SourceOut(source.author, source.title, source.year) for source in passage.sources]
+    return GuidanceOut(passage.id, passage.title, excerpt(passage.text), found.score, sources)
+
+
+def excerpt(text: str, most: int = EXCERPT_WORDS) -> str:
+    """The first whole sentences of a passage, as many as fit into `most` words, at least one."""
+    kept: list[str] = []
+    for sentence in re.split(r"(?<=[.?]) ", text):
+        if kept and len(" ".join([*kept, sentence]).split()) > most:
+            break
+        kept.append(sentence)
+    return " ".join(kept)
+
+
+def coverage(questions: Sequence[QuestionOut]) -> CoverageOut:
+    """What a set touches, each once, in the order of first touch."""
+    return CoverageOut(
+        list(dict.fromkeys(question.skill for question in questions)),
+        list(dict.fromkeys(question.about for question in questions)),
+        list(dict.fromkeys(question.perspective for question in questions)),
+    )
+
+
+def _evidence(evidence: Iterable[Evidence]) -> list[EvidenceOut]:
+    return [EvidenceOut(item.quote, item.start, item.end) for item in evidence]
+
+
+def _provenance(event: Opened) -> ProvenanceOut:
+    made = event.provenance
+    return ProvenanceOut(made.engine, made.model, made.prompt, made.knowledge, made.guard)
+
+
+def encode(value: Any) -> bytes:
+    """JSON, UTF-8."""
+    return msgspec.json.encode(value)
