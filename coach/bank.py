@@ -2,14 +2,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from coach import guard
-from coach.knowledge.embedders import Reading, Vectors, unit
+from coach.knowledge.embedders import Reading, Vectors
 from coach.knowledge.files import opening
 from coach.knowledge.shelf import Shelf, Shelves
 from coach.model import (
@@ -33,8 +34,8 @@ from coach.selection import Candidate, SetRules, choose
 UNCLEAR = Notice("unclear", "It was hard to make out what this is about, so these are general opening questions. A few plain sentences would help.")
 
 QUOTES = 24  # spans considered for the slots
-SHORTLIST = 48  # candidates considered for the set
-ALIKE = 0.72  # cosine above which two questions of one set ask the same
+SHORTLIST = 6  # questions considered for each place in the set
+ALIKE = 0.80  # cosine above which two questions of one set ask the same
 LEAST_COMMON_WORDS = 0.12  # below this share of common words a text is a list or noise
 LEAST_THEME = 0.16  # below this similarity to every theme an English text is about something else
 SURE = 0.44  # a question that presupposes its `when` is asked only where two sentences are this near to it
@@ -53,10 +54,10 @@ SPREAD = 0.09  # between questions that fit equally well the text itself decides
 
 @dataclass(frozen=True)
 class _Fit:
-    """How well each question suits the write-up, whether its `when` holds, and how well each quotation suits each question."""
+    """How well each question suits the write-up, whether it may be asked at all, and how well each quotation suits it."""
 
     relevance: Vectors
-    holds: npt.NDArray[np.bool_]
+    may_be_asked: npt.NDArray[np.bool_]
     quotes: Vectors
 
 
@@ -85,28 +86,27 @@ class Bank:
         """`shelves` hold the questions and their vectors."""
         self._shelves = shelves
 
-    async def draft(self, challenge: Challenge, finding: Finding, language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
+    async def draft(self, challenge: Challenge, finding: Awaitable[Finding], language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
         """An acknowledgement, then the questions in the order in which to ask them."""
-        for item in await asyncio.to_thread(self._compose, challenge, finding, language):
-            yield item
+        composed = await asyncio.to_thread(self._compose, challenge, language)  # while Chroma is asked for the passages
+        if not composed.clear:
+            yield UNCLEAR
+        yield _acknowledgement(self._shelves.first.knowledge.acknowledgements, composed, challenge.text)
+        for choice, guidance in zip(composed.chosen, _guidance(composed, await finding), strict=True):
+            yield _draft(choice, guidance)
 
-    def _compose(self, challenge: Challenge, finding: Finding, language: str) -> list[AcknowledgementDraft | Draft | Notice]:
+    def _compose(self, challenge: Challenge, language: str) -> "_Composed":
         knowledge = self._shelves.first.knowledge
-        lexicon = knowledge.lexicons.get(language)
-        quotes = quotables(challenge.text, lexicon)[:QUOTES] if lexicon else []
-        told = sentences(challenge.text, lexicon) if lexicon else []
-        spans = [*((quote.start, quote.end) for quote in quotes), *told]
-        shelf, reading, _ = self._shelves.read(challenge.text, spans)
-        clear = lexicon is not None and _is_clear(challenge.text, lexicon, shelf, reading)
-        quotes = quotes if clear else []
+        heard = _hear(challenge.text, knowledge.lexicons.get(language))
+        shelf, reading, _ = self._shelves.read(challenge.text, heard.spans)
+        clear = heard.reads and _is_clear(heard, shelf, reading)
+        quotes = heard.quotes if clear else ()
         fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
         chosen = self._choose(_choices(knowledge.questions, quotes, fit, challenge), shelf, challenge, quotable=bool(quotes))
-        notices = [] if clear else [UNCLEAR]
-        drafts = [_draft(choice, guidance) for choice, guidance in zip(chosen, _guidance(chosen, shelf, finding), strict=True)]
-        return [*notices, _acknowledgement(knowledge.acknowledgements, quotes, chosen, challenge.text), *drafts]
+        return _Composed(shelf, tuple(chosen), quotes, clear)
 
     def _choose(self, choices: Sequence[_Choice], shelf: Shelf, challenge: Challenge, *, quotable: bool) -> list[_Choice]:
-        listed = _shortlist(choices)
+        listed = _shortlist(choices, challenge.count)
         rules = SetRules.of(challenge.count, other=True, quotable=quotable)
         while True:
             picked = [listed[index] for index in choose(_candidates(listed, shelf), rules)]
@@ -116,47 +116,68 @@ class Bank:
             listed = [choice for choice in listed if choice not in refused]
 
 
-def _is_clear(text: str, lexicon: Lexicon, shelf: Shelf, reading: Reading) -> bool:
-    """Whether the text reads as somebody telling of their work. The encoder knows English: elsewhere only the common words count."""
-    if reads_as(text, lexicon) < LEAST_COMMON_WORDS:
-        return False
-    return lexicon.language != "en" or float((shelf.themes @ reading.parts.T).max()) >= LEAST_THEME
+@dataclass(frozen=True)
+class _Heard:
+    """What a write-up gives without the library: words to say back, its sentences, and whether it reads as its language at all."""
+
+    quotes: tuple[Quotable, ...] = ()
+    told: tuple[tuple[int, int], ...] = ()
+    reads: bool = False
+    english: bool = False
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """What is to be read within the text: the quotations, then the sentences."""
+        return [*((quote.start, quote.end) for quote in self.quotes), *self.told]
+
+
+def _hear(text: str, lexicon: Lexicon | None) -> _Heard:
+    if lexicon is None:
+        return _Heard()
+    reads = reads_as(text, lexicon) >= LEAST_COMMON_WORDS
+    return _Heard(tuple(quotables(text, lexicon)[:QUOTES]), tuple(sentences(text, lexicon)), reads, lexicon.language == "en")
+
+
+def _is_clear(heard: _Heard, shelf: Shelf, reading: Reading) -> bool:
+    """Whether the text is about work. The encoder knows English: in other languages the common words have to do."""
+    return not heard.english or float((shelf.themes @ reading.parts.T).max()) >= LEAST_THEME
 
 
 def _fit(shelf: Shelf, reading: Reading, quotes: int) -> _Fit:
     """Nearness of each question's `when` to the two nearest sentences; for general ones, to the whole, less what is near to anything."""
     told = reading.spans[quotes:] if len(reading.spans) > quotes else reading.parts
     closest = 2 if len(told) > 3 else 1
-    nearness = np.sort(shelf.whens @ told.T, axis=1)[:, -closest:].mean(axis=1)
-    commonness = shelf.whens @ unit(shelf.whens.mean(axis=0))
-    general = np.array([question.general for question in shelf.knowledge.questions])
-    slotted = np.array([question.slot is not None for question in shelf.knowledge.questions])
-    base = np.where(slotted, GENERAL, GENERAL_WITHOUT_QUOTE)
-    anywhere = base + 0.25 * (shelf.whens @ reading.whole + nearness - COMMON * commonness)
-    relevance = np.where(general & (nearness < SURE), anywhere, np.maximum(nearness, np.where(general, anywhere, 0)))
-    return _Fit(relevance, nearness >= SURE, (0.5 * shelf.whens + 0.5 * shelf.questions) @ reading.spans[:quotes].T)
+    nearness = np.partition(shelf.whens @ told.T, -closest, axis=1)[:, -closest:].mean(axis=1)
+    base = np.where(shelf.slotted, GENERAL, GENERAL_WITHOUT_QUOTE)
+    anywhere = base + 0.25 * (shelf.whens @ reading.whole + nearness - COMMON * shelf.commonness)
+    holds = nearness >= SURE
+    relevance = np.where(shelf.general, np.where(holds, np.maximum(nearness, anywhere), anywhere), nearness)
+    return _Fit(relevance, (shelf.general | holds) & ~shelf.openers, (0.5 * shelf.whens + 0.5 * shelf.questions) @ reading.spans[:quotes].T)
 
 
 def _no_fit(shelf: Shelf) -> _Fit:
+    """Nothing could be made out: the openers are as good as one another."""
     count = len(shelf.whens)
-    return _Fit(np.zeros(count, np.float32), np.zeros(count, np.bool_), np.zeros((count, 0), np.float32))
+    return _Fit(np.zeros(count, np.float32), shelf.openers, np.zeros((count, 0), np.float32))
 
 
 def _choices(questions: Sequence[BankQuestion], quotes: Sequence[Quotable], fit: _Fit, challenge: Challenge) -> list[_Choice]:
+    """Each question that may be asked, with each of the few quotations that suit its slot best."""
+    rows = np.flatnonzero(fit.may_be_asked)
+    gains = WEIGHT_OF_QUOTE * np.array([quote.weight for quote in quotes]) + FIT_OF_QUOTE * fit.quotes[rows] - USUAL_GAIN
+    best = np.argsort(-gains, axis=1, kind="stable")
     choices: list[_Choice] = []
-    for row, question in enumerate(questions):
-        if not question.general and not fit.holds[row]:
-            continue
-        score = float(fit.relevance[row]) + SPREAD * _lot(challenge.text, question) + (FOCUS_BONUS if question.skill in challenge.focus else 0.0)
+    for place, row in enumerate(rows.tolist()):
+        question = questions[row]
+        focus = FOCUS_BONUS if question.skill in challenge.focus else 0.0
+        score = float(fit.relevance[row]) + SPREAD * _lot(challenge.text, question) + focus
         if question.slot is None:
             choices.append(_Choice(row, question, None, score))
             continue
-        fitting = [
-            (float(WEIGHT_OF_QUOTE * quote.weight + FIT_OF_QUOTE * fit.quotes[row, place]) - USUAL_GAIN, -place)
-            for place, quote in enumerate(quotes)
-            if question.slot in (Voice.ANY, quote.voice)
+        suiting = (quote for quote in best[place].tolist() if question.slot in (Voice.ANY, quotes[quote].voice))
+        choices += [
+            _Choice(row, question, quotes[quote], score + float(gains[place, quote])) for quote in itertools.islice(suiting, 2 + challenge.count // 2)
         ]
-        choices += [_Choice(row, question, quotes[-place], score + gain) for gain, place in sorted(fitting, reverse=True)[:2]]
     return choices
 
 
@@ -166,13 +187,17 @@ def _lot(text: str, question: BankQuestion) -> float:
     return int.from_bytes(digest, "big") / 65535
 
 
-def _shortlist(choices: Sequence[_Choice]) -> list[_Choice]:
-    """The best of all, and enough of each kind that every rule can be kept."""
+def _shortlist(choices: Sequence[_Choice], count: int) -> list[_Choice]:
+    """The best questions of all, and enough of each kind that every rule can be kept; each with every quotation it was given."""
     ranked = sorted(choices, key=lambda choice: (-choice.score, choice.question.id, choice.text))
-    kept = ranked[:SHORTLIST]
+    kept = _first_rows(ranked, SHORTLIST * count)
     for kind in _KINDS:
-        kept += [choice for choice in ranked if kind(choice)][:8]
-    return list({(choice.row, choice.quote.start if choice.quote else -1): choice for choice in kept}.values())
+        kept |= _first_rows(filter(kind, ranked), 2 + count)
+    return [choice for choice in ranked if choice.row in kept]
+
+
+def _first_rows(ranked: Iterable[_Choice], most: int) -> set[int]:
+    return set(itertools.islice(dict.fromkeys(choice.row for choice in ranked), most))
 
 
 _KINDS: tuple[Callable[[_Choice], bool], ...] = (
@@ -187,21 +212,33 @@ _KINDS: tuple[Callable[[_Choice], bool], ...] = (
 
 
 def _candidates(listed: Sequence[_Choice], shelf: Shelf) -> list[Candidate]:
-    rows = shelf.questions[[choice.row for choice in listed]]
-    alike = rows @ rows.T > ALIKE
-    openings = [opening(choice.text) for choice in listed]
     return [
-        Candidate(_draft(choice, ()), choice.score, choice.question.stage, sum(1 << there for there in _bars(here, listed, alike, openings)))
-        for here, choice in enumerate(listed)
+        Candidate(asked.about, asked.perspective, asked.form, asked.stage, choice.quote is not None, choice.score, bar)
+        for choice, bar in zip(listed, _bars(listed, shelf), strict=True)
+        for asked in (choice.question,)
     ]
 
 
-def _bars(here: int, listed: Sequence[_Choice], alike: npt.NDArray[np.bool_], openings: Sequence[str]) -> Iterator[int]:
-    quote = listed[here].quote
-    for there, other in enumerate(listed):
-        overlapping = quote is not None and other.quote is not None and quote.overlaps(other.quote)
-        if alike[here, there] or openings[here] == openings[there] or overlapping:
-            yield there
+def _bars(listed: Sequence[_Choice], shelf: Shelf) -> list[int]:
+    """For each choice, as a bit set, those it cannot stand beside: alike in meaning, in opening, or in the words quoted."""
+    rows = shelf.questions[[choice.row for choice in listed]]
+    spelled: dict[str, int] = {}
+    openings = np.array([spelled.setdefault(opening(choice.text), len(spelled)) for choice in listed])
+    starts = np.array([choice.quote.start if choice.quote else -1 for choice in listed])
+    ends = np.array([choice.quote.end if choice.quote else -1 for choice in listed])
+    overlap = (starts[:, None] < ends[None, :]) & (starts[None, :] < ends[:, None])
+    barred = (rows @ rows.T > ALIKE) | (openings[:, None] == openings[None, :]) | overlap
+    return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(barred, axis=1, bitorder="little")]
+
+
+@dataclass(frozen=True)
+class _Composed:
+    """The questions of an answer, and the words that none of them may have used."""
+
+    shelf: Shelf
+    chosen: tuple[_Choice, ...]
+    quotes: tuple[Quotable, ...]
+    clear: bool
 
 
 def _draft(choice: _Choice, guidance: tuple[str, ...]) -> Draft:
@@ -210,27 +247,25 @@ def _draft(choice: _Choice, guidance: tuple[str, ...]) -> Draft:
     return Draft(choice.text, question.skill, question.about, question.perspective, question.form, "bank", evidence, guidance, question.id)
 
 
-def _guidance(chosen: Sequence[_Choice], shelf: Shelf, finding: Finding) -> Iterator[tuple[str, ...]]:
+def _guidance(composed: _Composed, finding: Finding) -> Iterator[tuple[str, ...]]:
     """For each question the retrieved passage that is nearest to what it is for; another one each time, as long as there is one."""
-    rows = {passage.id: row for row, passage in enumerate(shelf.knowledge.passages)}
+    shelf = composed.shelf
     left = list(finding.passages)
-    for choice in chosen:
+    for choice in composed.chosen:
         purpose = shelf.whens[choice.row] + shelf.questions[choice.row]
         left = left or list(finding.passages)
         if not left:
             yield ()
             continue
-        best = max(left, key=lambda found: (float(shelf.passages[rows[found.passage.id]] @ purpose) + found.score, found.passage.id))
+        best = max(left, key=lambda found: (float(shelf.passages[shelf.rows[found.passage.id]] @ purpose) + found.score, found.passage.id))
         left.remove(best)
         yield (best.passage.id,)
 
 
-def _acknowledgement(
-    templates: Sequence[AcknowledgementTemplate], quotes: Sequence[Quotable], chosen: Sequence[_Choice], text: str
-) -> AcknowledgementDraft:
+def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Composed, text: str) -> AcknowledgementDraft:
     """One sentence around the two heaviest spans that no question uses (the heaviest of all if every one is used)."""
-    used = [choice.quote for choice in chosen if choice.quote]
-    free = [quote for quote in quotes if not any(quote.overlaps(other) for other in used)] or list(quotes[:1])
+    used = [choice.quote for choice in composed.chosen if choice.quote]
+    free = [quote for quote in composed.quotes if not any(quote.overlaps(other) for other in used)] or list(composed.quotes[:1])
     for count in (2, 1, 0):
         fitting = [template for template in templates if template.quotes == count]
         if len(free) >= count and fitting:

@@ -19,6 +19,6 @@ class Lingua:
         self._detector = LanguageDetectorBuilder.from_languages(*_KNOWN).with_low_accuracy_mode().build()
 
     def detect(self, text: str) -> str | None:
-        """An ISO 639-1 code, or None. The first 2,000 characters decide."""
-        language = self._detector.detect_language_of(text[:2000])
+        """An ISO 639-1 code, or None. The first 400 characters decide."""
+        language = self._detector.detect_language_of(text[:400])
         return language.iso_code_639_1.name.lower() if language else None

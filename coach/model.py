@@ -160,7 +160,7 @@ class BankQuestion:
     """A curated question.
 
     `when` says what kind of write-up it serves; `slot` whose words may stand in its `{quote}`, if it has one; `general` that it makes
-    sense for any write-up, whether or not `when` fits.
+    sense for any write-up, whether or not `when` fits; `opener` that it is for a text of which nothing can be made out.
     """
 
     id: str
@@ -174,6 +174,7 @@ class BankQuestion:
     sources: tuple[Source, ...]
     slot: Voice | None = None
     general: bool = False
+    opener: bool = False
 
 
 @dataclass(frozen=True, slots=True)

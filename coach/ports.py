@@ -1,6 +1,6 @@
 """What the use-cases need from outside, as Protocols. Whoever fits may take the place."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol
 
 from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice
@@ -28,8 +28,11 @@ class Writer(Protocol):
     def model(self) -> str | None:
         """Which model drafts, if one does."""
 
-    def draft(self, challenge: Challenge, finding: Finding, language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
-        """First an acknowledgement, then drafts in the order in which they are to be asked."""
+    def draft(self, challenge: Challenge, finding: Awaitable[Finding], language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
+        """First an acknowledgement, then drafts in the order in which they are to be asked.
+
+        `finding` may not be there yet: what can be done without it is done before it is awaited.
+        """
 
 
 class LanguageDetector(Protocol):

@@ -8,13 +8,26 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from coach.model import Evidence, Voice
 
 FEWEST_WORDS = 2
 MOST_WORDS = 10
 FEWEST_SENTENCE_WORDS = 4
+FEWEST_TELLING_WORDS = 4
+
+# What else makes a span weigh more or less, beside the words in knowledge/quoting/. Set by hand on tests/cases/writeups.jsonl.
+_OWN_PART = 0.6
+_SPOKEN = 0.5
+_WHOLE_STRETCH = 0.4
+_ENDS_SENTENCE = 0.3
+_SUBJECT_FIRST = 0.3
+_LATE = 0.5  # the honest sentence tends to come near the end
+_BUSINESS = 0.9
+_SHORT = 0.9
+_JOINT_FIRST = 0.4
+_OTHER_CAPITAL = 0.35
 
 _WORD = re.compile(r"[^\W_]+(?:['’&/-][^\W_]+)*")
 _UNQUOTABLE = re.compile(r"[^\s@]{1,64}@\S{1,255}|https?://\S+|www\.\S+|<[^>\n]{0,400}>?|#\S+")
@@ -24,6 +37,9 @@ _BREAK = re.compile(
 _HIDDEN = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
+_DIGIT = re.compile(r"\d")
+_GAPS = frozenset({" ", "\u00a0"})  # what may stand between two words of a quotation
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _SPEECH = re.compile(r"[\"“„«]([^\"“”„«»\n]{3,300})[\"”“»]|(?<=\s)['‘]([^'‘\n]{3,200})['’](?=[\s.,;!?]|$)")
 
 
@@ -109,7 +125,7 @@ def quotables(text: str, lexicon: Lexicon) -> list[Quotable]:
     kept: list[Quotable] = []
     for candidate in found:
         spelled = candidate.evidence.quote.lower()
-        if spelled not in said and not any(taken[candidate.start : candidate.end]):
+        if spelled not in said and 1 not in taken[candidate.start : candidate.end]:
             taken[candidate.start : candidate.end] = b"\1" * (candidate.end - candidate.start)
             said.add(spelled)
             kept.append(candidate)
@@ -129,10 +145,11 @@ def sentences(text: str, lexicon: Lexicon) -> list[tuple[int, int]]:
     return found or [(0, len(text))]
 
 
-def words(text: str) -> int:
-    """How many words a text has. Scripts without spaces count two characters as a word."""
-    unspaced = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]", text))
-    return sum(1 for match in _WORD.finditer(text) if any(char.isalpha() for char in match[0])) + unspaced // 2
+def words(text: str, enough: int | None = None) -> int:
+    """How many words a text has, counted no further than `enough`. Scripts without spaces count two characters as a word."""
+    spaced, unspaced = _UNSPACED.subn(" ", text)
+    spelled = (match for match in _WORD.finditer(spaced) if any(map(str.isalpha, match[0])))
+    return sum(1 for _ in islice(spelled, enough)) + unspaced // 2
 
 
 def reads_as(text: str, lexicon: Lexicon) -> float:
@@ -148,10 +165,10 @@ def _stretches(text: str, lexicon: Lexicon) -> Iterator[_Stretch]:
     for mark, end in _marks(text, lexicon):
         tokens = tuple(_tokens(text, begin, mark.start()))
         begin = end
-        if not tokens or any(barred[tokens[0].start : tokens[-1].end]):
+        if not tokens or 1 in barred[tokens[0].start : tokens[-1].end]:
             continue
         ends = mark[0].lstrip()[:1] in ".!?…\n" or mark.end() >= len(text)
-        speech = all(spoken[tokens[0].start : tokens[-1].end])
+        speech = 0 not in spoken[tokens[0].start : tokens[-1].end]
         yield _Stretch(tokens, ends, speech, tokens[0].start / max(len(text), 1))
 
 
@@ -213,8 +230,8 @@ def _joins(tokens: Sequence[_Token], place: int, lexicon: Lexicon) -> bool:
 def _begins(tokens: Sequence[_Token], start: int, lexicon: Lexicon) -> bool:
     """Whether a quotation may begin here."""
     first = tokens[start].word
-    if first in lexicon.only_before and tokens[start + 1].word not in lexicon.subjects:
-        return False
+    if first in lexicon.only_before:
+        return start + 1 < len(tokens) and tokens[start + 1].word in lexicon.subjects
     return first not in lexicon.never_first
 
 
@@ -224,25 +241,24 @@ def _weigh(text: str, stretch: _Stretch, start: int, end: int, lexicon: Lexicon)
     quote = text[tokens[0].start : tokens[-1].end]
     if _unfit(quote, tokens, lexicon):
         return None
-    own = any(word in lexicon.first_person for word in spelled)
     voice = Voice.SAID if stretch.speech else Voice.OWN if _speaks(spelled, lexicon) else Voice.ANY
-    joined = f" {' '.join(spelled)} "
-    weight = sum(
-        value
-        for value, single, phrases in lexicon.weights.values()
-        if any(word in single for word in spelled) or any(f" {phrase} " in joined for phrase in phrases)
-    )
-    weight += 0.6 if own else 0.0
-    weight += 0.5 if stretch.speech else 0.0
-    weight += 0.4 if start == 0 and end == len(stretch.tokens) else 0.0
-    weight += 0.3 if stretch.ends and end == len(stretch.tokens) else 0.0
-    weight += 0.5 * stretch.position
-    weight -= 0.9 if any(word in lexicon.business for word in spelled) else 0.0
-    weight -= 0.35 * sum(token.capital and token.word not in lexicon.first_person for token in tokens[1:])
-    weight -= 0.9 if len(tokens) < 4 else 0.0
-    weight -= 0.4 if spelled[0] in lexicon.joining else 0.0
-    weight += 0.3 if spelled[0] in lexicon.first_person or spelled[0] in lexicon.subjects else 0.0
+    whole = start == 0 and end == len(stretch.tokens)
+    weight = _word_weight(spelled, lexicon) - _OTHER_CAPITAL * sum(token.capital and token.word not in lexicon.first_person for token in tokens[1:])
+    weight += _WHOLE_STRETCH * whole + _ENDS_SENTENCE * (stretch.ends and end == len(stretch.tokens)) + _LATE * stretch.position
+    weight += _SPOKEN * stretch.speech - _SHORT * (len(tokens) < FEWEST_TELLING_WORDS)
     return Quotable(Evidence(quote, tokens[0].start, tokens[-1].end), voice, round(weight, 4))
+
+
+def _word_weight(spelled: Sequence[str], lexicon: Lexicon) -> float:
+    """What the words themselves weigh: each kind of telling word once, the writer's own part, business and mere joints taken off."""
+    joined = f" {' '.join(spelled)} "
+    weight = 0.0
+    for value, single, phrases in lexicon.weights.values():
+        if not single.isdisjoint(spelled) or any(phrase in joined for phrase in phrases):
+            weight += value
+    weight += _OWN_PART * (not lexicon.first_person.isdisjoint(spelled)) - _BUSINESS * (not lexicon.business.isdisjoint(spelled))
+    weight += _SUBJECT_FIRST * (spelled[0] in lexicon.first_person or spelled[0] in lexicon.subjects)
+    return weight - _JOINT_FIRST * (spelled[0] in lexicon.joining)
 
 
 def _speaks(spelled: Sequence[str], lexicon: Lexicon) -> bool:
@@ -252,15 +268,14 @@ def _speaks(spelled: Sequence[str], lexicon: Lexicon) -> bool:
 
 
 def _unfit(quote: str, tokens: Sequence[_Token], lexicon: Lexicon) -> bool:
-    """Names alone, figures, insults, shouting, words scattered over more than single spaces."""
-    spelled = {token.word for token in tokens}
-    if spelled & lexicon.insults or any(phrase in quote.lower() for phrase in lexicon.insulting_phrases):
+    """Names alone, figures, insults, shouting, words with anything but one space between them."""
+    if not lexicon.insults.isdisjoint(token.word for token in tokens):
         return True
-    if any(char.isdigit() for char in quote):
+    if _DIGIT.search(quote) or any(phrase in quote.lower() for phrase in lexicon.insulting_phrases):
         return True
     if all(token.capital or token.word in lexicon.never_last for token in tokens):
         return True
-    if any(second.start - first.end > 2 for first, second in pairwise(tokens)):
+    begin = tokens[0].start
+    if any(quote[first.end - begin : second.start - begin] not in _GAPS for first, second in pairwise(tokens)):
         return True
-    letters = [char for char in quote if char.isalpha()]
-    return sum(char.isupper() for char in letters) > len(letters) / 2
+    return sum(map(str.isupper, quote)) > sum(map(str.isalpha, quote)) / 2

@@ -1,5 +1,6 @@
 """The main use-case: a challenge in; an acknowledgement and a few admitted questions out, as typed events."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -55,7 +56,7 @@ def accept(challenge: Challenge) -> None:
     """Refuse what cannot be reflected on. Raises ChallengeTooThin or ChallengeTooLong."""
     if len(challenge.text) > MOST_CHARACTERS:
         raise ChallengeTooLong(MOST_CHARACTERS, len(challenge.text))
-    if (count := words(challenge.text)) < FEWEST_WORDS:
+    if (count := words(challenge.text, FEWEST_WORDS)) < FEWEST_WORDS:
         raise ChallengeTooThin(count, FEWEST_WORDS)
 
 
@@ -76,16 +77,20 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
     accept(challenge)
     started = time.perf_counter()
     told = _Told()
-    written_in = needs.languages.detect(challenge.text) or ENGLISH
     yield _opened(needs)
-    for notice in _language_notices(challenge, written_in):
-        yield Noticed(notice)
-    finding = await needs.library.find(challenge.text, PASSAGES)
-    for notice in finding.notices:
-        yield Noticed(notice)
-    async for draft in needs.writer.draft(challenge, finding, written_in):
-        if event := _admit(draft, challenge, finding, told):
-            yield event
+    finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES))
+    await asyncio.sleep(0)  # the library reads the write-up while its language is made out
+    try:
+        written_in = needs.languages.detect(challenge.text) or ENGLISH
+        for notice in _language_notices(challenge, written_in):
+            yield Noticed(notice)
+        async for draft in needs.writer.draft(challenge, finding, written_in):
+            if event := _admit(draft, challenge, await finding, told):
+                yield event
+        for notice in (await finding).notices:
+            yield Noticed(notice)
+    finally:
+        finding.cancel()
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)

@@ -8,9 +8,9 @@ the manager's own learning (ICF PCC 8). Searched with a beam, best score first, 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from coach.model import About, Draft, Form, Perspective, Stage
+from coach.model import About, Form, Perspective, Stage
 
-WIDTH = 12
+WIDTH = 8
 _ABOUT = {About.SELF: 1, About.SITUATION: 2, About.OUTCOME: 4}
 _ALL = 7
 _EARLY_OUTCOME = 0.06  # an outcome asked for before the situation was looked at
@@ -18,11 +18,14 @@ _EARLY_OUTCOME = 0.06  # an outcome asked for before the situation was looked at
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A draft, how well it fits (higher is better), where it belongs, and a bit set of the candidates it cannot stand beside."""
+    """What the rules look at in a draft, how well it fits (higher is better), and a bit set of the candidates it cannot stand beside."""
 
-    draft: Draft
-    score: float
+    about: About
+    perspective: Perspective
+    form: Form
     stage: Stage
+    quoted: bool
+    score: float
     conflicts: int = 0
 
 
@@ -50,7 +53,9 @@ class SetRules:
         bare = replace(self, quotes=0, other=False)
         yield bare
         yield replace(bare, close=False, cover=False)
-        yield replace(bare, close=False, cover=False, humble=False)
+        loose = replace(bare, close=False, cover=False, humble=False)
+        for count in range(self.count, 0, -1):
+            yield replace(loose, count=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,8 @@ class _Line:
 def choose(candidates: Sequence[Candidate], rules: SetRules) -> tuple[int, ...]:
     """Indices of the best set in the order in which to ask it; fewer than asked for only if there are not enough candidates."""
     for weaker in rules.relaxed():
-        for count in {weaker.count, min(weaker.count, len(candidates))}:
-            if found := _search(candidates, replace(weaker, count=count)):
-                return found
+        if found := _search(candidates, weaker):
+            return found
     return ()
 
 
@@ -80,13 +84,21 @@ def _search(candidates: Sequence[Candidate], rules: SetRules) -> tuple[int, ...]
         fitting = [index for index, candidate in enumerate(candidates) if _fits(candidate, place, rules)]
         grown = [line for old in lines for index in fitting if (line := _grow(old, index, candidates[index], place, rules))]
         grown.sort(key=lambda line: (-line.score, line.chosen))
-        lines = grown[:WIDTH]
+        lines = _kept(grown)
     return lines[0].chosen if lines else ()
+
+
+def _kept(grown: Sequence[_Line]) -> list[_Line]:
+    """The best lines, and the best of each kind: one that has looked from the other side may be needed though it scores less."""
+    best_of_kind: dict[tuple[int, bool, int], _Line] = {}
+    for line in grown:
+        best_of_kind.setdefault((line.about, line.other, line.quotes), line)
+    return list(dict.fromkeys((*grown[:WIDTH], *best_of_kind.values())))
 
 
 def _fits(candidate: Candidate, place: int, rules: SetRules) -> bool:
     last = place == rules.count - 1
-    if place == 0 and rules.humble and (candidate.draft.form is not Form.HUMBLE or candidate.stage not in {Stage.OPEN, Stage.EXPLORE}):
+    if place == 0 and rules.humble and (candidate.form is not Form.HUMBLE or candidate.stage not in {Stage.OPEN, Stage.EXPLORE}):
         return False
     if last and rules.close:
         return candidate.stage is Stage.CLOSE
@@ -97,13 +109,12 @@ def _grow(line: _Line, index: int, candidate: Candidate, place: int, rules: SetR
     if line.barred >> index & 1:
         return None
     left = rules.count - place - 1
-    draft = candidate.draft
-    about = line.about | _ABOUT[draft.about]
-    other = line.other or draft.perspective is Perspective.OTHER
-    quotes = line.quotes + bool(draft.evidence)
+    about = line.about | _ABOUT[candidate.about]
+    other = line.other or candidate.perspective is Perspective.OTHER
+    quotes = line.quotes + candidate.quoted
     if rules.cover and (_ALL & ~about).bit_count() > left:
         return None
     if (rules.other and not other and not left) or quotes + left < rules.quotes:
         return None
-    early = _EARLY_OUTCOME if draft.about is About.OUTCOME and left else 0.0
+    early = _EARLY_OUTCOME if candidate.about is About.OUTCOME and left else 0.0
     return _Line(line.score + candidate.score - early, (*line.chosen, index), line.barred | candidate.conflicts | 1 << index, about, other, quotes)

@@ -1,7 +1,7 @@
 """The guard's phrases, read from data once and compiled."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -10,12 +10,14 @@ import yaml
 
 from coach.model import Reason
 
+Finder = Callable[[str], re.Match[str] | None]
+
 
 @dataclass(frozen=True)
 class Phrases:
     """Compiled patterns for each reason, and what each refusal says."""
 
-    patterns: Mapping[Reason, tuple[re.Pattern[str], ...]]
+    patterns: Mapping[Reason, tuple[Finder, ...]]
     messages: Mapping[Reason, str]
     version: str
 
@@ -34,6 +36,6 @@ def phrases(language: str = "english") -> Phrases:
     return Phrases(patterns, messages, data.get("version", "1"))
 
 
-def _compile(entry: str, lists: Mapping[str, str]) -> re.Pattern[str]:
-    expanded = re.sub(r"\{([a-z]+)\}", lambda match: lists[match[1]], entry)
-    return re.compile(expanded)
+def _compile(entry: str, lists: Mapping[str, str]) -> Finder:
+    pattern = re.compile(re.sub(r"\{([a-z]+)\}", lambda match: lists[match[1]], entry))
+    return pattern.match if entry.startswith("^") else pattern.search  # `search` would try an anchored pattern at every place

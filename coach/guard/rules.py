@@ -19,8 +19,8 @@ _COLON = re.compile(r"^([^?:]*): ")
 
 
 def _first(reason: Reason, sentence: Sentence, phrases: Phrases) -> Span | None:
-    for pattern in phrases.patterns[reason]:
-        if match := pattern.search(sentence.plain):
+    for find in phrases.patterns[reason]:
+        if match := find(sentence.plain):
             return match.span()
     return None
 

@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SAME = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "…": ".", "？": "?"})
+_OPENING = frozenset('"“„«')  # what a sentence may open with before its first letter
 _QUOTED = re.compile(r'"[^"]{0,400}"')
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _INVISIBLE = {"Cf", "Cc", "Mn"}
@@ -16,7 +18,7 @@ class Sentence:
 
     text: str
     plain: str
-    at: tuple[int, ...]
+    at: Sequence[int]
     words: int
 
     def span(self, start: int, end: int) -> tuple[int, int]:
@@ -29,6 +31,9 @@ class Sentence:
 
 def read(text: str) -> Sentence:
     """Prepare a sentence for the rules. Linear in its length; never raises."""
+    if text.isascii() and text.isprintable() and "  " not in text and text[:1].isalnum() and not text.endswith(" "):
+        plain = text.lower()  # the usual case: nothing to fold, nothing to drop
+        return Sentence(text, _blank_quotes(plain), range(len(text)), len(_WORD.findall(plain)))
     kept: list[str] = []
     at: list[int] = []
     for index, char in enumerate(text):
@@ -36,7 +41,7 @@ def read(text: str) -> Sentence:
             if kept and kept[-1] != " ":
                 kept.append(" ")
                 at.append(index)
-        elif unicodedata.category(char) not in _INVISIBLE:
+        elif unicodedata.category(char) not in _INVISIBLE and (kept or char.isalnum() or char in _OPENING):
             lowered = char.translate(_SAME).lower()
             kept.append(lowered if len(lowered) == 1 else lowered[:1])
             at.append(index)

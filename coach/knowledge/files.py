@@ -20,6 +20,7 @@ FEWEST_DOCUMENT_WORDS, MOST_DOCUMENT_WORDS = 250, 600
 MOST_SECTION_WORDS = 180
 MOST_SAME_OPENING = 6
 WHEN_SENTENCES = 4
+OPENERS = "opening"  # the file of questions for a text of which nothing can be made out
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
@@ -221,8 +222,16 @@ class _Reader:
         cited = self.cite(path, f"{name}.sources", entry["sources"], sources)
         if not all(chosen):
             return None
-        skill, about, perspective, form, stage = chosen
-        return BankQuestion(name, text, skill, about, perspective, form, stage, entry["when"], cited, slot, entry.get("general") is True)  # type: ignore[arg-type]  # one list of five kinds
+        return BankQuestion(
+            id=name,
+            text=text,
+            when=entry["when"],
+            sources=cited,
+            slot=slot,
+            general=entry.get("general") is True,
+            opener=path.stem == OPENERS,
+            **dict(zip(_CHOICES, chosen, strict=True)),  # type: ignore[arg-type]  # five kinds under five names
+        )
 
     def lexicons(self) -> Iterator[Lexicon]:
         for path in sorted((self.folder / "quoting").glob("*.yaml")):
@@ -273,7 +282,7 @@ def _lexicon(data: Mapping[str, Any]) -> Lexicon:
         name: (
             float(entry["weight"]),
             frozenset(str(word) for word in entry["words"] if " " not in str(word)),
-            tuple(str(word) for word in entry["words"] if " " in str(word)),
+            tuple(f" {word} " for word in map(str, entry["words"]) if " " in word),
         )
         for name, entry in data["weights"].items()
     }

@@ -19,7 +19,7 @@ from coach.model import Finding, Found, Notice
 WITHOUT_STORE = Notice("store-unavailable", "The passage store did not answer, so guidance was found in memory. Nothing else changes.")
 PATIENCE = 1.0  # seconds for a query that takes a millisecond
 REST = 5.0  # seconds before a store that failed is asked again
-WIDE = 48  # passages asked of Chroma, so that enough different documents are among them
+WIDE = 24  # passages asked of Chroma, so that enough different documents are among them
 
 Clock = Callable[[], float]
 
@@ -80,7 +80,7 @@ class ChromaLibrary:
 
     def __init__(self, shelves: Shelves, store: Store, notices: tuple[Notice, ...] = ()) -> None:
         """`notices` are said with every finding (that texts leave the process, say)."""
-        self._shelves = shelves
+        self.shelves = shelves
         self._store = store
         self._notices = notices
         self._passages = {passage.id: passage for passage in shelves.first.knowledge.passages}
@@ -88,13 +88,13 @@ class ChromaLibrary:
     @property
     def version(self) -> str:
         """A hash of all the knowledge."""
-        return self._shelves.first.knowledge.version
+        return self.shelves.first.knowledge.version
 
     async def find(self, text: str, limit: int) -> Finding:
         """The passages nearest to a write-up, best first, at most one of a document, with cosine scores."""
-        shelf, reading, notices = await asyncio.to_thread(self._shelves.read, text)
+        shelf, reading, notices = await asyncio.to_thread(self.shelves.read, text)
         notices = self._notices + notices
-        if shelf is self._shelves.plain:  # Chroma holds vectors of the first embedder only
+        if shelf is self.shelves.plain:  # Chroma holds vectors of the first embedder only
             return Finding(shelf.nearest(reading, limit), notices)
         try:
             scores = await self._store.query(reading.whole, WIDE)
@@ -105,7 +105,7 @@ class ChromaLibrary:
     async def ready(self) -> bool:
         """Whether the store answers."""
         try:
-            await self._store.query(self._shelves.first.passages[0], 1)
+            await self._store.query(self.shelves.first.passages[0], 1)
         except StoreUnavailable:
             return False
         return True

@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from coach.errors import EmbedderUnavailable
 from coach.knowledge.embedders import CountedWords, Embedder, Reading, Span, Vectors, unit
@@ -78,6 +80,36 @@ class Shelf:
             _rows(table, (question.when for question in knowledge.questions)),
             _rows(table, (theme.says for theme in knowledge.themes)),
         )
+
+    @cached_property
+    def commonness(self) -> Vectors:
+        """How near each question's `when` is to all of them together: a question near to everything says little by being near."""
+        common: Vectors = self.whens @ unit(self.whens.mean(axis=0))
+        return common
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """The row of each passage, by its id."""
+        return {passage.id: row for row, passage in enumerate(self.knowledge.passages)}
+
+    def flags(self, of: Callable[[BankQuestion], bool]) -> npt.NDArray[np.bool_]:
+        """One truth value a question."""
+        return np.fromiter((of(question) for question in self.knowledge.questions), np.bool_)
+
+    @cached_property
+    def general(self) -> npt.NDArray[np.bool_]:
+        """Which questions make sense for any write-up."""
+        return self.flags(lambda question: question.general)
+
+    @cached_property
+    def slotted(self) -> npt.NDArray[np.bool_]:
+        """Which questions have a slot for the manager's words."""
+        return self.flags(lambda question: question.slot is not None)
+
+    @cached_property
+    def openers(self) -> npt.NDArray[np.bool_]:
+        """Which questions are for a text of which nothing can be made out."""
+        return self.flags(lambda question: question.opener)
 
     def nearest(self, reading: Reading, limit: int) -> tuple[Found, ...]:
         """The passages nearest to a text as a whole (cosine), at most one of a document."""

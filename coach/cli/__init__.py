@@ -1,0 +1,54 @@
+"""The command line. Each command's module is imported when the command is called: `coach check` never loads a model or a store."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from coach.errors import CoachError
+from coach.settings import Settings
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("coach.cli.serving", "Serve the API."),
+    "index": ("coach.cli.indexing", "Bring the index up to date: only what changed is embedded again."),
+    "knowledge": ("coach.cli.knowledge", "The guidance and the questions."),
+    "reflect": ("coach.cli.reflecting", "Questions for a challenge, from a file or standard input."),
+    "check": ("coach.cli.checking", "Judge sentences: is each a question that leaves the answer with the manager?"),
+    "settings": ("coach.cli.configuring", "Every setting, its value in force, and what it does."),
+}
+
+
+class _Lazy(click.Group):
+    """Finds its commands by name, and says our own errors in a line, leaving with 2: a traceback is for bugs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CoachError as error:
+            click.echo(f"coach: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="reflection-coach")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Reflective questions for a manager's challenge, and never advice."""
+    environ: Mapping[str, str] = ctx.obj or {}
+    ctx.obj = Settings.from_env(environ)

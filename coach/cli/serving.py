@@ -1,0 +1,45 @@
+"""`coach serve`."""
+
+import logging
+import socket
+
+import click
+import uvicorn
+
+from coach.bootstrap import assemble
+from coach.cli.progress import Bar
+from coach.settings import Settings
+from coach.web.app import create_app
+
+
+@click.command()
+@click.option("--host", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on.")
+@click.pass_obj
+def command(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve the API."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    coach = assemble(settings, Bar("Reading the library"))
+    address, number = host or settings.host, settings.port if port is None else port
+    config = uvicorn.Config(create_app(coach), host=address, port=number, log_level="warning", access_log=False)
+    _Server(config).run()
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does: with port 0 nobody knows before."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            click.echo(_WELCOME.format(url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
+
+
+_WELCOME = """Coach is ready.
+
+  Open   {url}/schema            the documentation
+  Send   curl {url}/v1/reflections -H 'content-type: application/json' \\
+           -d '{{"challenge": "I snapped at a colleague in the storm last week. Nobody has mentioned it since."}}'
+  Stop   Ctrl-C
+"""

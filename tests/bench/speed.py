@@ -1,0 +1,145 @@
+"""The figures of the README, measured on this machine over real sockets and real processes. Run it with `make bench`."""
+
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from coach.knowledge.embedders import MiniLM
+
+CASES = Path(__file__).parent.parent / "cases"
+COACH = [sys.executable, "-m", "coach"]
+ONE_CLIENT, CLIENTS, EACH = 60, 8, 25
+
+
+def writeups(count: int) -> Iterator[str]:
+    """Different write-ups of 300 words each: nothing is answered from a cache."""
+    rows = [row["text"] for row in map(json.loads, (CASES / "writeups.jsonl").open(encoding="utf-8")) if row["language"] == "en" and not row["flag"]]
+    words = [text.split() for text in rows if len(text.split()) >= 300]
+    for number in range(count):
+        chosen = words[number % len(words)]
+        yield " ".join([f"Case {number}.", *chosen])[: len(" ".join(["Case", f"{number}.", *chosen[:298]]))]
+
+
+@contextmanager
+def served(data: str) -> Iterator[tuple[str, psutil.Process, float]]:
+    """A `coach serve` of its own: address, process, seconds until it was ready."""
+    started = time.perf_counter()
+    process = subprocess.Popen([*COACH, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, env=env(data))
+    try:
+        url = next(match[0] for line in process.stdout or () if (match := re.search(r"http://[\d.]+:\d+", line)))
+        httpx.get(f"{url}/health/ready").raise_for_status()
+        yield url, psutil.Process(process.pid), time.perf_counter() - started
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def env(data: str) -> dict[str, str]:
+    """This process's environment with another data folder."""
+    return {**os.environ, "COACH_DATA_DIR": data, "PYTHONUNBUFFERED": "1"}
+
+
+def timed(command: list[str], data: str, given: str | None = None) -> float:
+    """Seconds that a command takes from a cold start."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, text=True, input=given, env=env(data))
+    return time.perf_counter() - started
+
+
+def post(client: httpx.Client, text: str) -> float:
+    """Milliseconds for one whole answer with three questions."""
+    started = time.perf_counter()
+    answer = client.post("/v1/reflections", json={"challenge": text}).raise_for_status().json()
+    taken = (time.perf_counter() - started) * 1000
+    if len(answer["questions"]) != 3 or answer["notices"]:
+        raise AssertionError(answer["notices"])
+    return taken
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which `share` of them lie."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+def latencies(url: str) -> list[float]:
+    """One client, warm, milliseconds."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        texts = list(writeups(ONE_CLIENT + 10))
+        for text in texts[:10]:
+            post(client, text)
+        return [post(client, text) for text in texts[10:]]
+
+
+def crowded(url: str) -> list[float]:
+    """Eight clients at once, milliseconds."""
+    texts = list(writeups(CLIENTS * EACH + ONE_CLIENT + 10))[-CLIENTS * EACH :]
+
+    def one(number: int) -> list[float]:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            return [post(client, text) for text in texts[number::CLIENTS]]
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return [taken for many in pool.map(one, range(CLIENTS)) for taken in many]
+
+
+def embedding_alone() -> list[float]:
+    """The encoder by itself on the same texts, milliseconds."""
+    encoder = MiniLM()
+    taken = []
+    for text in list(writeups(ONE_CLIENT + 10))[10:]:
+        started = time.perf_counter()
+        encoder.read(text)
+        taken.append((time.perf_counter() - started) * 1000)
+    return taken
+
+
+def main() -> None:
+    """Measure everything and print one table."""
+    rows: list[tuple[str, float, str, float]] = []
+
+    def row(name: str, value: float, unit: str, most: float) -> None:
+        rows.append((name, value, unit, most))
+
+    with tempfile.TemporaryDirectory() as data:
+        row("full index build", timed([*COACH, "index"], data), "s", 90)
+        sentences = "\n".join(json.loads(line)["text"] for line in (CASES / "guard.jsonl").open(encoding="utf-8"))
+        row("coach check, 300 sentences, cold", timed([*COACH, "check", "--json"], data, sentences), "s", 3)
+        with served(data) as (url, process, ready):
+            row("coach serve to ready, index in place", ready, "s", 4)
+            one = latencies(url)
+            row("300 words, one client, p50", statistics.median(one), "ms", 90)
+            row("of which all but the embedding", statistics.median(one) - statistics.median(embedding_alone()), "ms", 12)
+            many = crowded(url)
+            row(f"{CLIENTS} clients at once, p99 of {len(many)}", percentile(many, 0.99) / 1000, "s", 1.5)
+            row("resident memory after that", process.memory_info().rss / 1e6, "MB", 450)
+    print(
+        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {cpu()}, {platform.system()} {platform.machine()}\n"
+    )
+    print("| measure | figure | at most | |\n|---|---|---|---|")
+    for name, value, unit, most in rows:
+        print(f"| {name} | {value:.1f} {unit} | {most:g} {unit} | {'met' if value <= most else 'NOT MET'} |")
+
+
+def cpu(read: Callable[[], str] = lambda: Path("/proc/cpuinfo").read_text(encoding="utf-8")) -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        return next((line.split(":", 1)[1].strip() for line in read().splitlines() if line.startswith("model name")), "unnamed processor")
+    except OSError:
+        return platform.processor() or "unnamed processor"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Real parts, made once: the knowledge, the encoder, an index in a temporary folder, a coach, a served application."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from coach.bootstrap import Coach, assemble
+from coach.knowledge.embedders import MiniLM
+from coach.knowledge.files import Knowledge, load
+from coach.knowledge.shelf import Shelves
+from coach.knowledge.where import data_folder
+from coach.settings import Settings
+from coach.web.app import create_app
+
+CASES = Path(__file__).parent / "cases"
+
+
+def rows(name: str) -> list[dict]:
+    """The rows of a file of labelled cases."""
+    return [json.loads(line) for line in (CASES / name).read_text(encoding="utf-8").splitlines()]
+
+
+WRITEUPS = rows("writeups.jsonl")
+ORDINARY = [row for row in WRITEUPS if row["flag"] is None]
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    """All of knowledge/."""
+    return load(data_folder("knowledge"))
+
+
+@pytest.fixture(scope="session")
+def encoder() -> MiniLM:
+    """The real sentence encoder."""
+    return MiniLM()
+
+
+@pytest.fixture(scope="session")
+def coach(tmp_path_factory: pytest.TempPathFactory) -> Coach:
+    """A coach on a real index, built once for the session."""
+    return assemble(Settings(data_dir=tmp_path_factory.mktemp("data")), lambda _done, _total: None)
+
+
+@pytest.fixture(scope="session")
+def shelves(coach: Coach) -> Shelves:
+    """The library as vectors, under the real encoder."""
+    return coach.library.shelves
+
+
+@pytest.fixture(scope="session")
+def served(coach: Coach) -> Iterator[str]:
+    """The application behind a real socket; its address."""
+    with serving(coach) as url:
+        yield url
+
+
+class serving:  # noqa: N801 (it is used like a function)
+    """Serve a coach on a free port of this machine for as long as the block lasts."""
+
+    def __init__(self, coach: Coach) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._server = uvicorn.Server(uvicorn.Config(create_app(coach), log_level="warning", access_log=False))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __exit__(self, *_details: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
