@@ -34,7 +34,7 @@ from coach.selection import Candidate, SetRules, choose
 UNCLEAR = Notice("unclear", "It was hard to make out what this is about, so these are general opening questions. A few plain sentences would help.")
 
 QUOTES = 24  # spans considered for the slots
-SHORTLIST = 6  # questions considered for each place in the set
+SHORTLIST = 5  # questions considered for each place in the set
 ALIKE = 0.80  # cosine above which two questions of one set ask the same
 LEAST_COMMON_WORDS = 0.12  # below this share of common words a text is a list or noise
 LEAST_THEME = 0.16  # below this similarity to every theme an English text is about something else
@@ -166,11 +166,12 @@ def _choices(questions: Sequence[BankQuestion], quotes: Sequence[Quotable], fit:
     rows = np.flatnonzero(fit.may_be_asked)
     gains = WEIGHT_OF_QUOTE * np.array([quote.weight for quote in quotes]) + FIT_OF_QUOTE * fit.quotes[rows] - USUAL_GAIN
     best = np.argsort(-gains, axis=1, kind="stable")
+    seed = _seed(challenge.text)
     choices: list[_Choice] = []
     for place, row in enumerate(rows.tolist()):
         question = questions[row]
         focus = FOCUS_BONUS if question.skill in challenge.focus else 0.0
-        score = float(fit.relevance[row]) + SPREAD * _lot(challenge.text, question) + focus
+        score = float(fit.relevance[row]) + SPREAD * _lot(seed, question) + focus
         if question.slot is None:
             choices.append(_Choice(row, question, None, score))
             continue
@@ -181,18 +182,21 @@ def _choices(questions: Sequence[BankQuestion], quotes: Sequence[Quotable], fit:
     return choices
 
 
-def _lot(text: str, question: BankQuestion) -> float:
+def _lot(seed: bytes, question: BankQuestion) -> float:
     """A number from 0 to 1 that depends on the text and the question and on nothing else."""
-    digest = hashlib.blake2b(f"{question.id}\0{text}".encode("utf-8", "surrogatepass"), digest_size=2).digest()
-    return int.from_bytes(digest, "big") / 65535
+    return int.from_bytes(hashlib.blake2b(question.id.encode(), key=seed, digest_size=2).digest(), "big") / 65535
+
+
+def _seed(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _shortlist(choices: Sequence[_Choice], count: int) -> list[_Choice]:
     """The best questions of all, and enough of each kind that every rule can be kept; each with every quotation it was given."""
-    ranked = sorted(choices, key=lambda choice: (-choice.score, choice.question.id, choice.text))
+    ranked = sorted(choices, key=lambda choice: (-choice.score, choice.row))
     kept = _first_rows(ranked, SHORTLIST * count)
     for kind in _KINDS:
-        kept |= _first_rows(filter(kind, ranked), 2 + count)
+        kept |= _first_rows(filter(kind, ranked), 1 + count)
     return [choice for choice in ranked if choice.row in kept]
 
 
@@ -270,7 +274,7 @@ def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Co
         fitting = [template for template in templates if template.quotes == count]
         if len(free) >= count and fitting:
             spoken = [quote.evidence for quote in sorted(free[:count], key=lambda quote: quote.start)]
-            template = fitting[hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[0] % len(fitting)]
+            template = fitting[_seed(text)[0] % len(fitting)]
             return AcknowledgementDraft(_fill(template.text, spoken), tuple(spoken))
     message = "knowledge/acknowledgements.yaml has no template without a quotation"
     raise LookupError(message)

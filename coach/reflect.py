@@ -81,6 +81,7 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
     finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES))
     await asyncio.sleep(0)  # the library reads the write-up while its language is made out
     try:
+        length = words(challenge.text)
         written_in = needs.languages.detect(challenge.text) or ENGLISH
         for notice in _language_notices(challenge, written_in):
             yield Noticed(notice)
@@ -94,7 +95,7 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)
-    usage = {"words_in": words(challenge.text), "drafts_refused": told.refused, "milliseconds": elapsed}
+    usage = {"words_in": length, "drafts_refused": told.refused, "milliseconds": elapsed}
     yield Closed(tuple(told.guidance.values()), usage)
 
 

@@ -21,7 +21,7 @@ from coach.knowledge.embedders import MiniLM
 
 CASES = Path(__file__).parent.parent / "cases"
 COACH = [sys.executable, "-m", "coach"]
-ONE_CLIENT, CLIENTS, EACH = 60, 8, 25
+WARM, ONE_CLIENT, CLIENTS, EACH = 10, 100, 8, 25
 
 
 def writeups(count: int) -> Iterator[str]:
@@ -74,18 +74,22 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-def latencies(url: str) -> list[float]:
-    """One client, warm, milliseconds."""
+def latencies(url: str) -> tuple[list[float], list[float]]:
+    """One client, warm: milliseconds for each answer, and for the encoder alone on the same text, by turns so that both see the same machine."""
+    answers, alone = [], []
+    encoder = MiniLM()
     with httpx.Client(base_url=url, timeout=30) as client:
-        texts = list(writeups(ONE_CLIENT + 10))
-        for text in texts[:10]:
-            post(client, text)
-        return [post(client, text) for text in texts[10:]]
+        for text in writeups(WARM + ONE_CLIENT):
+            answers.append(post(client, text))
+            started = time.perf_counter()
+            encoder.read(text)
+            alone.append((time.perf_counter() - started) * 1000)
+    return answers[WARM:], alone[WARM:]
 
 
 def crowded(url: str) -> list[float]:
     """Eight clients at once, milliseconds."""
-    texts = list(writeups(CLIENTS * EACH + ONE_CLIENT + 10))[-CLIENTS * EACH :]
+    texts = list(writeups(CLIENTS * EACH + ONE_CLIENT + WARM))[-CLIENTS * EACH :]
 
     def one(number: int) -> list[float]:
         with httpx.Client(base_url=url, timeout=30) as client:
@@ -93,17 +97,6 @@ def crowded(url: str) -> list[float]:
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [taken for many in pool.map(one, range(CLIENTS)) for taken in many]
-
-
-def embedding_alone() -> list[float]:
-    """The encoder by itself on the same texts, milliseconds."""
-    encoder = MiniLM()
-    taken = []
-    for text in list(writeups(ONE_CLIENT + 10))[10:]:
-        started = time.perf_counter()
-        encoder.read(text)
-        taken.append((time.perf_counter() - started) * 1000)
-    return taken
 
 
 def main() -> None:
@@ -119,9 +112,9 @@ def main() -> None:
         row("coach check, 300 sentences, cold", timed([*COACH, "check", "--json"], data, sentences), "s", 3)
         with served(data) as (url, process, ready):
             row("coach serve to ready, index in place", ready, "s", 4)
-            one = latencies(url)
+            one, alone = latencies(url)
             row("300 words, one client, p50", statistics.median(one), "ms", 90)
-            row("of which all but the embedding", statistics.median(one) - statistics.median(embedding_alone()), "ms", 12)
+            row("of which all but the embedding", statistics.median(one) - statistics.median(alone), "ms", 12)
             many = crowded(url)
             row(f"{CLIENTS} clients at once, p99 of {len(many)}", percentile(many, 0.99) / 1000, "s", 1.5)
             row("resident memory after that", process.memory_info().rss / 1e6, "MB", 450)
