@@ -31,6 +31,9 @@ bench: .venv/.tests ## measure the figures of the README on this machine
 relevance: .venv/.tests ## measure how well guidance is found
 	@$(BIN)/python -m tests.bench.relevance
 
+example: .venv/.tests ## write the example answer of the documentation anew
+	@$(BIN)/python -m tests.example
+
 lock: .venv/.tests ## renew requirements.lock and requirements-dev.lock
 	@$(UV) --upgrade --extra build pyproject.toml --output-file requirements.lock
 	@$(UV) --upgrade --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
@@ -54,4 +57,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup serve test check bench relevance lock clean
+.PHONY: help setup serve test check bench relevance example lock clean

@@ -16,6 +16,7 @@ FEWEST_WORDS = 2
 MOST_WORDS = 10
 FEWEST_SENTENCE_WORDS = 4
 FEWEST_TELLING_WORDS = 4
+FEWEST_DIFFERENT_WORDS = 5
 
 # What else makes a span weigh more or less, beside the words in knowledge/quoting/. Set by hand on tests/cases/writeups.jsonl.
 _OWN_PART = 0.6
@@ -153,9 +154,12 @@ def words(text: str, enough: int | None = None) -> int:
 
 
 def reads_as(text: str, lexicon: Lexicon) -> float:
-    """The share of a text's words that are common words of the language, 0 to 1: next to none in gibberish or a list."""
+    """The share of a text's words that are common words of the language, 0 to 1.
+
+    It is next to none in gibberish and in a list, and none where one word is said again and again.
+    """
     seen = [match[0].lower() for match in _WORD.finditer(text)]
-    return sum(word in lexicon.function_words for word in seen) / len(seen) if seen else 0.0
+    return sum(word in lexicon.function_words for word in seen) / len(seen) if len(set(seen)) >= FEWEST_DIFFERENT_WORDS else 0.0
 
 
 def _stretches(text: str, lexicon: Lexicon) -> Iterator[_Stretch]:

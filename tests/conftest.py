@@ -1,7 +1,6 @@
 """Real parts, made once: the knowledge, the encoder, an index in a temporary folder, a coach, a served application."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -65,17 +64,15 @@ class serving:  # noqa: N801 (it is used like a function)
     """Serve a coach on a free port of this machine for as long as the block lasts."""
 
     def __init__(self, coach: Coach) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(create_app(coach), log_level="warning", access_log=False))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._server = uvicorn.Server(uvicorn.Config(create_app(coach), port=0, log_level="warning", access_log=False))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> str:
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
 
     def __exit__(self, *_details: object) -> None:
         self._server.should_exit = True
         self._thread.join(10)
-        self._socket.close()

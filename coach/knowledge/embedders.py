@@ -207,6 +207,10 @@ class Endpoint:
             raise EmbedderUnavailable(self.name, f"it sent {matrix.shape[1]} dimensions where {self.dimensions} were expected, or no numbers")
         return unit(matrix)
 
+    def close(self) -> None:
+        """Give its connections back."""
+        self._client.close()
+
     def _call(self, texts: list[str]) -> list[Sequence[float]]:
         try:
             answer = self._client.embeddings.create(model=self._model, input=texts, encoding_format="float")

@@ -1,14 +1,13 @@
 """Errors as RFC 9457 problem documents. One table says what each code means; nothing a person wrote goes into one."""
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from coach.errors import ChallengeTooLong, ChallengeTooThin, CoachError, Malformed
@@ -17,9 +16,6 @@ from coach.web.requests import request_id
 log = logging.getLogger("coach.web")
 
 MEDIA_TYPE = "application/problem+json"
-_POINTER = re.compile(r"at `\$([^`]*)`")
-_VALUE = re.compile(r"(?<=value) .*", re.DOTALL)
-_FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,37 +72,9 @@ def _ours(request: Request[Any, Any, Any], error: CoachError) -> Response[Proble
             return _unexpected(request, error)
 
 
-def _invalid(request: Request[Any, Any, Any], error: ValidationException | SerializationException) -> Response[Problem]:
-    """Litestar's errors about a body: a field that does not fit, or no JSON at all. Their texts name types and fields, never values."""
-    extra = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, msgspec.ValidationError):
-        return problem(request, "malformed", _plain(str(cause)), pointer=pointer(str(cause)))
-    if extra:
-        first = extra[0]
-        return problem(request, "malformed", str(first.get("message", "")), pointer=f"/{first.get('key', '')}")
-    return problem(request, "malformed", "The body is not JSON in UTF-8.", pointer="")
-
-
-def pointer(message: str) -> str:
-    """The RFC 6901 pointer that a msgspec message speaks of: "... - at `$.focus[0]`" is /focus/0."""
-    place = match[1] if (match := _POINTER.search(message)) else ""
-    steps = re.findall(r"\.([^.\[\]]+)|\[([^\]]*)\]", place.removeprefix(".data"))
-    path = "".join(f"/{name or index}" for name, index in steps)
-    return f"{path}/{match[1]}" if (match := _FIELD.search(message)) else path
-
-
-def _plain(message: str) -> str:
-    """What msgspec says, without the place (that is the pointer's) and without the value (that is the caller's)."""
-    bare = _VALUE.sub("", _POINTER.sub("", message)).rstrip(" -").replace("`", "")
-    return f"{bare}."
-
-
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "malformed")
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    if code == "malformed":
-        return problem(request, code, "The body is not JSON in UTF-8.", pointer="")
     if code == "challenge-too-long":
         return problem(request, code, "The limit is 128 KB for a body.", limit=131_072, unit="bytes")
     return problem(request, code, CATALOGUE[code].meaning, headers)
@@ -117,16 +85,8 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[P
     return problem(request, "internal", CATALOGUE["internal"].meaning)
 
 
-def _unreadable(request: Request[Any, Any, Any], _error: Exception) -> Response[Problem]:
-    return problem(request, "malformed", "The body is not JSON in UTF-8, or is nested too deeply.", pointer="")
-
-
 HANDLERS: ExceptionHandlersMap = {
     CoachError: _ours,
-    ValidationException: _invalid,
-    SerializationException: _invalid,
-    UnicodeDecodeError: _unreadable,
-    RecursionError: _unreadable,
     HTTPException: _http,
     Exception: _unexpected,
 }

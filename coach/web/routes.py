@@ -2,23 +2,23 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import JSONBody
+from litestar.params import BodyKwarg, FromPath
 from litestar.response import Stream
 
 from coach.bootstrap import Coach
 from coach.errors import Malformed
 from coach.reflect import accept, reflect
 from coach.web.events import sse
-from coach.web.examples import ANSWER
+from coach.web.examples import ANSWER, REQUEST
 from coach.web.problems import CATALOGUE, MEDIA_TYPE, Problem
-from coach.web.requests import EVENT_STREAM, only_json, wants_stream
+from coach.web.requests import EVENT_STREAM, strictly, wants_stream
 from coach.web.schema import Folder, ReflectionAnswer, ReflectionRequest
 
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
@@ -43,7 +43,7 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
 @post(
     "/v1/reflections",
     status_code=200,
-    before_request=only_json,
+    before_request=strictly(ReflectionRequest),
     operation_id="reflect",
     summary="Reflect on a challenge",
     description=(
@@ -60,7 +60,9 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
     tags=["reflections"],
 )
 async def create_reflection(
-    data: JSONBody[ReflectionRequest], request: Request[Any, Any, Any], coach: NamedDependency[Coach]
+    data: Annotated[ReflectionRequest, BodyKwarg(examples=[Example(summary="A quarrel at a seam", value=REQUEST)])],
+    request: Request[Any, Any, Any],
+    coach: NamedDependency[Coach],
 ) -> Response[ReflectionAnswer] | Stream:
     """Reflect on a challenge."""
     refuse_unsendable(data)
@@ -95,7 +97,7 @@ async def problems() -> dict[str, Any]:
 
 
 @get("/problems/{code:str}", operation_id="problem", summary="What one problem code means", tags=["problems"])
-async def one_problem(code: str) -> Mapping[str, Any]:
+async def one_problem(code: FromPath[str]) -> Mapping[str, Any]:
     """One entry of the catalogue."""
     if code not in CATALOGUE:
         raise HTTPException(status_code=404)

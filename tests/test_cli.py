@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from coach import __version__
+from coach.cli import COMMANDS, cli
+from tests.conftest import ORDINARY, WRITEUPS
+
+TEXT = ORDINARY[5]["text"]
+
+
+@pytest.fixture
+def run(coach):
+    """The command line with the session's index."""
+
+    def invoke(*args, given=None, **environ):
+        environ = {"COACH_DATA_DIR": str(coach.settings.data_dir), **environ}
+        return CliRunner().invoke(cli, args, input=given, obj=environ, catch_exceptions=False)
+
+    return invoke
+
+
+def test_reflect_reads_pleasantly(run):
+    """Who answers, what was heard, numbered questions with their guidance; no line beyond 80 columns."""
+    done = run("reflect", given=TEXT)
+    assert done.exit_code == 0
+    assert "not by a person" in done.output
+    for number in "123":
+        assert f"\n{number}  " in done.output
+    assert done.output.count("?") >= 3
+    assert max(map(len, done.output.splitlines())) <= 80
+
+
+def test_reflect_reads_a_file_and_gives_the_answer_of_the_api(run, tmp_path):
+    """The same fields as over HTTP."""
+    path = tmp_path / "case.txt"
+    path.write_text(TEXT)
+    answer = json.loads(run("reflect", str(path), "--json", "--count", "5").stdout)
+    assert answer["object"] == "reflection"
+    assert len(answer["questions"]) == 5
+
+
+def test_reflect_answers_each_line_under_its_own_id(run):
+    """And a line that cannot be answered does not stop the others."""
+    lines = [{"id": "a", "text": TEXT}, {"id": 7, "text": "hm"}, {"id": "c", "text": ORDINARY[0]["text"]}]
+    done = run("reflect", "--jsonl", given="\n".join(map(json.dumps, lines)) + "\n\n")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["id"] for answer in answers] == ["a", 7, "c"]
+    assert answers[1]["error"]["code"] == "challenge-too-thin"
+    assert len(answers[2]["questions"]) == 3
+
+
+def test_markup_in_a_write_up_is_text_on_the_terminal(run):
+    """A manager's brackets are no colours."""
+    done = run("reflect", given="I told him [bold red]never again[/] in front of the shift. I never asked him what it was like for him.")
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize(("given", "told"), [("", "0 words"), ("hm", "1 words"), ("word " * 2500, "12,000")])
+def test_what_cannot_be_reflected_on_is_said_in_a_line(run, given, told):
+    """No traceback; exit code 2."""
+    done = run("reflect", given=given)
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_check_judges_each_line(run):
+    """For a person: the words that decided, and why. Exit code 1 if one was refused."""
+    done = run("check", given="What matters to you here?\n\nHave you tried yoga?\n")
+    assert done.exit_code == 1
+    assert "passes   What matters to you here?" in done.output
+    assert "directive: 'Have you tried'" in done.output
+    assert run("check", given="What matters to you here?\n").exit_code == 0
+
+
+def test_check_writes_verdicts_for_programs(run):
+    """As a list, or a line each under the given id."""
+    (one,) = json.loads(run("check", "--json", given="Have you tried yoga?\n").stdout)
+    assert one == {"id": 1, "accept": False, "reason": "directive", "span": [0, 14], "message": one["message"]}
+    lines = "\n".join(json.dumps({"id": name, "text": text}) for name, text in (("x", "What now?"), ("y", "Why not call him?")))
+    first, second = map(json.loads, run("check", "--jsonl", given=lines).stdout.splitlines())
+    assert first == {"id": "x", "accept": True, "reason": None, "span": None, "message": first["message"]}
+    assert (second["id"], second["accept"], second["reason"]) == ("y", False, "directive")
+
+
+def test_a_line_that_is_no_row_is_named_by_its_number(run):
+    """So that it can be found in a file of thousands."""
+    done = run("check", "--jsonl", given='{"id": 1, "text": "What now?"}\nnonsense\n')
+    assert done.exit_code == 1
+    assert 'line 2 is not a JSON object with "id" and "text"' in done.output
+
+
+def test_check_loads_neither_model_nor_store():
+    """It starts at once."""
+    program = "import sys, coach.cli; coach.cli.cli(['check', '-h'], standalone_mode=False); "
+    program += "print({'chromadb', 'onnxruntime', 'litestar'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.endswith("set()\n")
+
+
+def test_index_says_what_it_did(run, tmp_path, coach):
+    """Up to date is up to date; a missing one is built, with lines of progress where there is no terminal."""
+    assert "up to date: 297 passages" in run("index").output
+
+
+def test_knowledge_check_counts_and_finds_nothing(run):
+    """Ours has no fault."""
+    done = run("knowledge", "check")
+    assert done.exit_code == 0
+    assert done.output.endswith(": 0 faults\n")
+
+
+def test_settings_are_explained_and_a_key_is_not_shown(run):
+    """Each variable, its value in force, what it does."""
+    done = run("settings", COACH_EMBEDDING_API_KEY="sk-very-secret", COACH_PORT="9000")
+    assert "COACH_PORT = 9000" in done.output
+    assert "COACH_EMBEDDING_API_KEY = set" in done.output
+    assert "very-secret" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("COACH_PORT", "many", "COACH_PORT: 'many' is not a number"),
+        ("COACH_PORT", "70000", "COACH_PORT: wants a whole number from 0 to 65535"),
+        ("COACH_EMBEDDER", "magic", "COACH_EMBEDDER: can be local or endpoint"),
+        ("COACH_PROT", "8000", "COACH_PROT: is not a setting; `coach settings` lists them all"),
+    ],
+)
+def test_a_setting_that_means_nothing_is_refused_with_what_would_work(run, variable, value, told):
+    """A typing error in a variable's name too."""
+    done = run("settings", **{variable: value})
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_every_command_is_listed_and_answers_to_help(run):
+    """The list is made without loading the commands: it must not lie."""
+    listed = run("--help").output
+    for name in COMMANDS:
+        assert f"  {name} " in listed
+        assert run(name, "--help").exit_code == 0
+    assert run("dance").exit_code == 2
+    assert __version__ in run("--version").output
+
+
+@pytest.mark.timeout(120)
+def test_serve_says_what_to_open_and_what_to_send(coach):
+    """The printed curl command, run as printed, gets questions."""
+    command = [sys.executable, "-m", "coach", "serve", "--port", "0"]
+    environ = {"COACH_DATA_DIR": str(coach.settings.data_dir), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        told = ""
+        for line in process.stdout:
+            told += line
+            if "Ctrl-C" in line:
+                break
+        assert "/schema" in told
+        send = told[told.index("curl") : told.index("  Stop")]
+        answer = json.loads(subprocess.run(send, shell=True, capture_output=True, text=True, check=True).stdout)
+        process.terminate()
+        assert process.wait(20) is not None
+    assert len(answer["questions"]) == 3
+
+
+def test_all_write_ups_are_answered_line_by_line(run):
+    """All 28 through the command line."""
+    given = "\n".join(json.dumps({"id": row["id"], "text": row["text"]}) for row in WRITEUPS)
+    answers = [json.loads(line) for line in run("reflect", "--jsonl", given=given).stdout.splitlines()]
+    assert [answer["id"] for answer in answers] == [row["id"] for row in WRITEUPS]
+    assert all(len(answer["questions"]) == 3 and answer["acknowledgement"] for answer in answers)

@@ -1,0 +1,63 @@
+"""What is written about the product is true."""
+
+import ast
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import httpx
+import pytest
+
+from coach.cli import COMMANDS
+from coach.settings import Settings
+from coach.web.routes import HANDLERS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_every_setting_command_and_address():
+    """Nothing is a secret."""
+    for item in fields(Settings):
+        assert f"`{item.metadata['variable']}`" in README
+    for name in COMMANDS:
+        assert f"coach {name}" in README
+    for handler in HANDLERS:
+        for path in handler.paths:
+            assert path.split("{")[0].rstrip("/") in README
+    for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"([a-z]+):.*## ", line):
+            assert f"make {match[1]}" in README, line
+
+
+def test_the_readmes_request_gets_the_readmes_answer(served):
+    """The body of its curl command, sent; each line of its answer, found."""
+    (body,) = re.findall(r"-d '(\{.*?\})'", README, re.DOTALL)
+    answer = httpx.post(f"{served}/v1/reflections", json=json.loads(body), timeout=30).raise_for_status().json()
+    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    printed = json.loads(re.sub(r",?\s*\.\.\.", "", shown))
+    assert printed["acknowledgement"]["text"] == answer["acknowledgement"]["text"]
+    assert [question["text"] for question in printed["questions"]] == [question["text"] for question in answer["questions"]]
+
+
+def test_the_files_the_readme_points_to_are_there():
+    """Pictures too."""
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in target:
+            assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=lambda path: path.stem)
+def test_every_test_has_a_sentence(path):
+    """Read aloud they are the specification."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            assert ast.get_docstring(node), node.name
+
+
+def test_nothing_names_a_registry_host_or_a_folder_of_some_machine():
+    """The lock files least of all."""
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml", "Makefile", "Dockerfile"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert not re.search(r"https?://|--index-url|--find-links|file:", text), name

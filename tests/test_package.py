@@ -1,0 +1,51 @@
+"""What is installed from the wheel works away from the checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = "I snapped at him on the open line and nobody has mentioned it since that night. I never asked him what it was like."
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from the source distribution as an index would."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(folder)], cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_carries_prompts_knowledge_and_tokenizer(wheel):
+    """And the marker that it is typed."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in ("prompts/disclosure.md", "knowledge/sources.yaml", "knowledge/questions/care.yaml", "knowledge/guidance/equal-rank.md"):
+        assert f"coach/data/{name}" in names
+    assert {"coach/py.typed", "coach/knowledge/minilm/tokenizer.json", "coach/guard/english.yaml", "coach/web/example_answer.json"} <= names
+    assert not any(name.startswith("tests/") for name in names)
+
+
+@pytest.mark.timeout(600)
+def test_an_empty_environment_with_the_wheel_gives_questions(wheel, tmp_path):
+    """Locked requirements and the wheel, nothing else; run in another folder, with no index yet."""
+    uv = Path(sys.executable).parent / "uv"
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
+    install = [uv, "pip", "install", "--quiet", "--python", python]
+    subprocess.run([*install, "--require-hashes", "--requirement", ROOT / "requirements.lock"], check=True)
+    subprocess.run([*install, "--no-deps", wheel], check=True)
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("COACH_", "PYTHON"))}
+    command = [tmp_path / "venv" / "bin" / "coach", "reflect", "--json"]
+    done = subprocess.run(command, input=TEXT, capture_output=True, text=True, cwd=tmp_path, env=environ, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answer = json.loads(done.stdout)
+    assert len(answer["questions"]) == 3
+    assert answer["notices"] == []
+    assert (tmp_path / ".data" / "index" / "current").exists()
+    assert "Reading the library" in done.stderr

@@ -1,0 +1,248 @@
+import json
+import re
+from pathlib import Path
+
+import httpx
+import openapi_ui_bundles
+import pytest
+
+from coach.bootstrap import Coach
+from coach.web.examples import ANSWER, REQUEST
+from coach.web.problems import CATALOGUE
+from tests.conftest import ORDINARY, WRITEUPS
+
+TEXT = ORDINARY[5]["text"]
+FIVE = "one two three four five"
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    with httpx.Client(base_url=served, timeout=30) as client:
+        yield client
+
+
+def reflect(client, challenge=TEXT, headers=None, **more):
+    return client.post("/v1/reflections", json={"challenge": challenge, **more}, headers=headers or {})
+
+
+def events(response):
+    """(id, event, data) of each message of a stream."""
+    found = re.findall(r"id: (\d+)\nevent: (\w+)\ndata: (.*)\n\n", response.text)
+    assert "".join(f"id: {n}\nevent: {name}\ndata: {data}\n\n" for n, name, data in found) == response.text
+    return [(int(number), name, json.loads(data)) for number, name, data in found]
+
+
+def test_a_challenge_in_and_questions_out(client):
+    """The whole answer, with each field of the contract."""
+    answer = reflect(client, count=3).raise_for_status().json()
+    assert set(answer) >= {"id", "object", "language", "acknowledgement", "questions", "guidance", "coverage", "notices", "provenance", "usage"}
+    assert answer["object"] == "reflection"
+    assert len(answer["questions"]) == 3
+    for question in answer["questions"]:
+        assert set(question) == {"id", "text", "skill", "about", "perspective", "form", "source", "evidence", "guidance"}
+        assert question["source"] == "bank"
+        assert {item["id"] for item in question["guidance"]} <= {item["id"] for item in answer["guidance"]}
+    for item in answer["guidance"]:
+        assert set(item) == {"id", "title", "excerpt", "score", "sources"}
+        assert item["sources"]
+        assert item["sources"][0].keys() == {"author", "title", "year"}
+        assert len(item["excerpt"].split()) <= 90
+    assert answer["coverage"]["about"] == list(dict.fromkeys(question["about"] for question in answer["questions"]))
+    assert answer["provenance"]["engine"] == "bank"
+    assert "not by a person" in answer["disclosure"]
+
+
+def test_every_quotation_stands_at_its_offsets(client):
+    """In code points of the text as sent, whatever stands around it: emoji, marks of direction, combining letters."""
+    text = "👩🏽‍🚒 \u202eabc\u202c Ich\u0308 said nothing. But I never asked him what it was like. "
+    text += "\u200bI was too busy being right to hear it, \U0001d500 and I know. 👍"
+    answer = reflect(client, text).raise_for_status().json()
+    evidence = [item for part in (answer["acknowledgement"], *answer["questions"]) for item in part["evidence"]]
+    assert evidence
+    for item in evidence:
+        assert text[item["start"] : item["end"]] == item["quote"]
+        assert not re.search(r"[\u200b\u202a-\u202e]", item["quote"])
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_as_many_questions_as_asked_for(client, count):
+    """One to seven."""
+    assert len(reflect(client, count=count).json()["questions"]) == count
+
+
+def test_the_same_as_events(client):
+    """Numbered from 1; opened first, closed last; what they carry is what the whole answer holds."""
+    whole = reflect(client).json()
+    response = reflect(client, headers={"accept": "text/event-stream"})
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    got = events(response)
+    assert [number for number, _, _ in got] == list(range(1, len(got) + 1))
+    assert [name for _, name, _ in got] == ["opened", "acknowledged", "asked", "asked", "asked", "closed"]
+    data = [body for _, _, body in got]
+    assert data[1] == whole["acknowledgement"]
+    assert [body["question"] for body in data[2:5]] == whole["questions"]
+    assert data[-1]["guidance"] == whole["guidance"]
+    assert data[-1]["coverage"] == whole["coverage"]
+
+
+def test_a_write_up_in_another_language_is_answered_in_english_and_says_so(client):
+    """A notice, as an event too."""
+    german = next(row["text"] for row in WRITEUPS if row["language"] == "de")
+    assert [notice["code"] for notice in reflect(client, german).json()["notices"]] == ["answered-in-english"]
+    assert "notice" in [name for _, name, _ in events(reflect(client, german, headers={"accept": "text/event-stream"}))]
+
+
+def problem(response, status, code):
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"].startswith("application/problem+json")
+    body = response.json()
+    assert {"type", "title", "status", "detail", "code", "request_id"} <= set(body)
+    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
+    assert body["request_id"] == response.headers["x-request-id"]
+    return body
+
+
+@pytest.mark.parametrize("text", ["", "   \n\t ", "please help me now", "😀 😀 😀 😀 😀"])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_too_little_says_what_would_help(client, text, accept):
+    """422, for a stream too: nothing has begun."""
+    body = problem(reflect(client, text, headers={"accept": accept}), 422, "challenge-too-thin")
+    assert "what happened" in body["detail"]
+    assert body["pointer"] == "/challenge"
+
+
+def test_too_much_says_the_limit(client):
+    """12,000 characters, 128 KB."""
+    assert problem(reflect(client, "word " * 2401), 413, "challenge-too-long")["limit"] == 12_000
+    assert problem(reflect(client, "word " * 30_000), 413, "challenge-too-long")["limit"] == 131_072
+
+
+def _body(text):
+    return b'{"challenge": ' + text + b"}"
+
+
+@pytest.mark.parametrize(
+    ("content", "pointer"),
+    [
+        (b"", ""),
+        (b"nonsense", ""),
+        (b'{"challenge": "a b c d e', ""),
+        (_body(b'"\xff\xfe a b c d e"'), ""),
+        (_body(b'"one two three four \\ud800 five"'), ""),
+        (_body(b'"one two three four \\u0000 five"'), "/challenge"),
+        (b"[" * 50_000, ""),
+        (_body(b'"x", "extra": ' + b"[" * 5000 + b"]" * 5000), "/extra"),
+        (b"[]", ""),
+        (b"{}", "/challenge"),
+        (_body(b"null"), "/challenge"),
+        (_body(b"7"), "/challenge"),
+        (b'{"challenge": "one two three four five", "mood": "bad"}', "/mood"),
+        (b'{"challenge": "one two three four five", "count": 0}', "/count"),
+        (b'{"challenge": "one two three four five", "count": 8}', "/count"),
+        (b'{"challenge": "one two three four five", "count": "3"}', "/count"),
+        (b'{"challenge": "one two three four five", "focus": ["curiosity", "magic"]}', "/focus/1"),
+        (b'{"challenge": "one two three four five", "functions": ["a\\u0000b"]}', "/functions/0"),
+        (b'{"challenge": "one two three four five", "language": "english please"}', "/language"),
+    ],
+)
+def test_what_is_not_the_contract_is_named_by_a_pointer(client, content, pointer):
+    """400, and never a 500."""
+    response = client.post("/v1/reflections", content=content, headers={"content-type": "application/json"})
+    body = problem(response, 400, "malformed")
+    assert body["pointer"] == pointer, body
+    assert "magic" not in response.text
+
+
+def test_wrong_type_method_and_address_are_problems_too(client):
+    """415, 405 with Allow, 404."""
+    problem(client.post("/v1/reflections", content=b"hello", headers={"content-type": "text/plain"}), 415, "unsupported-media-type")
+    problem(client.post("/v1/reflections", content=b"{}"), 415, "unsupported-media-type")
+    response = client.put("/v1/reflections", json={})
+    problem(response, 405, "method-not-allowed")
+    assert "POST" in response.headers["allow"]
+    problem(client.get("/v1/nothing"), 404, "not-found")
+    problem(client.get("/problems/made-up"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "qwer tzui opas dfgh jklz yxcv",
+        "milk, eggs, bread, butter, cheese, apples",
+        "<script>alert(1)</script> " * 10,
+        "🎉 so so so so so 🎉",
+        "a " * 5999,
+    ],
+)
+def test_noise_is_answered_with_general_questions(client, text):
+    """200 and a notice, never a 500."""
+    answer = reflect(client, text).raise_for_status().json()
+    assert len(answer["questions"]) == 3
+    assert "unclear" in [notice["code"] for notice in answer["notices"]]
+
+
+def test_a_failure_of_ours_says_nothing_of_what_was_written(coach, monkeypatch, caplog):
+    """500 with an id; as an event where the answer had begun; no word of the text, neither in the answer nor in the log."""
+    from tests.conftest import serving
+
+    broken = Coach(coach.needs, coach.library, coach.settings, in_memory=False, plain=False)
+
+    async def fail(*_args):
+        raise RuntimeError("secret-zebra in a message")
+
+    monkeypatch.setattr(type(broken.library), "find", fail)
+    with serving(broken) as url, httpx.Client(base_url=url, timeout=30) as client:
+        response = reflect(client, "The secret-zebra is what I never told anybody at work.")
+        problem(response, 500, "internal")
+        stream = reflect(client, "The secret-zebra is what I never told anybody at work.", headers={"accept": "text/event-stream"})
+    assert [name for _, name, _ in events(stream)][-1] == "failed"
+    for text in (response.text, events(stream)[-1][2]["detail"], caplog.text):
+        assert "zebra" not in text
+
+
+def test_every_answer_carries_a_request_id(client):
+    """The caller's if it is plain, else ours."""
+    assert client.get("/health/live", headers={"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"
+    for odd in ("a b", "x" * 65, 'a"b'):
+        assert client.get("/health/live", headers={"x-request-id": odd}).headers["x-request-id"].startswith("req_")
+
+
+def test_health_says_how_each_part_is(client):
+    """All of them well here."""
+    assert client.get("/health/live").json() == {"status": "alive"}
+    ready = client.get("/health/ready").json()
+    assert ready == {"status": "ok", "parts": {"knowledge": "ok", "encoder": "ok", "store": "ok", "index": "ok"}}
+
+
+def test_every_problem_code_has_a_page(client):
+    """`type` leads somewhere."""
+    assert set(client.get("/problems").json()) == set(CATALOGUE)
+    for code, kind in CATALOGUE.items():
+        page = client.get(f"/problems/{code}").json()
+        assert (page["status"], page["title"]) == (kind.status, kind.title)
+
+
+def test_the_documented_example_is_the_real_answer(client):
+    """The request of the documentation, sent; the stored answer but for its id and its time."""
+    answer = client.post("/v1/reflections", json=REQUEST).raise_for_status().json()
+    told, stored = ({**body, "id": "", "usage": {**body["usage"], "milliseconds": 0}} for body in (answer, ANSWER))
+    assert told == stored, "`make example` writes it anew"
+
+
+def test_the_documentation_page_asks_no_other_host(client):
+    """OpenAPI 3.1; every script and style is served here."""
+    document = client.get("/schema/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    operation = document["paths"]["/v1/reflections"]["post"]
+    assert set(operation["responses"]) == {"200", "400", "413", "415", "422", "500"}
+    assert operation["responses"]["200"]["content"]["application/json"]["examples"]
+    assert operation["requestBody"]["content"]["application/json"]["schema"]["examples"]
+    page = client.get("/schema").text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert links
+    for link in links:
+        assert link.startswith("/")
+        assert client.get(link).status_code == 200
+    assert "//" not in re.sub(r"(src|href)=\"[^\"]*\"", "", page.split("<body>")[0])
+    assert Path(openapi_ui_bundles.__file__).exists()
