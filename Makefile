@@ -34,6 +34,9 @@ relevance: .venv/.tests ## measure how well guidance is found
 example: .venv/.tests ## write the example answer of the documentation anew
 	@$(BIN)/python -m tests.example
 
+picture: .venv/.tests ## draw the picture of the README anew
+	@$(BIN)/python -m tests.pictures.terminal
+
 lock: .venv/.tests ## renew requirements.lock and requirements-dev.lock
 	@$(UV) --upgrade --extra build pyproject.toml --output-file requirements.lock
 	@$(UV) --upgrade --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
@@ -57,4 +60,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup serve test check bench relevance example lock clean
+.PHONY: help setup serve test check bench relevance example picture lock clean

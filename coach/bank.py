@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from coach import guard
 from coach.knowledge.embedders import Reading, Vectors
 from coach.knowledge.files import opening
 from coach.knowledge.shelf import Shelf, Shelves
@@ -102,18 +101,15 @@ class Bank:
         clear = heard.reads and _is_clear(heard, shelf, reading)
         quotes = heard.quotes if clear else ()
         fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
-        chosen = self._choose(_choices(knowledge.questions, quotes, fit, challenge), shelf, challenge, quotable=bool(quotes))
-        return _Composed(shelf, tuple(chosen), quotes, clear)
+        chosen = _choose(_choices(knowledge.questions, quotes, fit, challenge), shelf, challenge.count, quotable=bool(quotes))
+        return _Composed(shelf, chosen, quotes, clear)
 
-    def _choose(self, choices: Sequence[_Choice], shelf: Shelf, challenge: Challenge, *, quotable: bool) -> list[_Choice]:
-        listed = _shortlist(choices, challenge.count)
-        rules = SetRules.of(challenge.count, other=True, quotable=quotable)
-        while True:
-            picked = [listed[index] for index in choose(_candidates(listed, shelf), rules)]
-            refused = [choice for choice in picked if not guard.check(choice.text).accept]
-            if not refused:
-                return picked
-            listed = [choice for choice in listed if choice not in refused]
+
+def _choose(choices: Sequence[_Choice], shelf: Shelf, count: int, *, quotable: bool) -> tuple[_Choice, ...]:
+    """The best set. That the guard passes each of them is checked when the library is read, with words in the slot, and again on the way out."""
+    listed = _shortlist(choices, count)
+    rules = SetRules.of(count, other=True, quotable=quotable)
+    return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules))
 
 
 @dataclass(frozen=True)

@@ -55,15 +55,21 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
     """
     threadpool_limits(1, user_api="blas")  # products of a few hundred rows gain nothing from threads, and waiting threads take the encoder's cores
     knowledge = load(data_folder("knowledge"))
-    disclosure = prompts.load(data_folder("prompts")).get("disclosure")
-    if disclosure is None:
-        raise PromptError("disclosure", "is not there")
     shelf, in_memory = _shelf(settings, knowledge, progress)
     shelves = Shelves(shelf)
     notices = (UNMASKED,) if isinstance(shelf.embedder, Endpoint) else ()
     library = ChromaLibrary(shelves, Store(settings.data_dir), notices)
-    needs = Needs(library, Bank(shelves), Lingua(), disclosure)
+    needs = Needs(library, Bank(shelves), Lingua(), _disclosure(leaves=bool(notices)))
     return Coach(needs, library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
+
+
+def _disclosure(*, leaves: bool) -> str:
+    """What is said before anything else: who answers, and where the words go."""
+    prompt = prompts.load(data_folder("prompts")).get("disclosure")
+    if prompt is None:
+        raise PromptError("disclosure", "is not there")
+    where = "To find them, your words are sent to a service that the operator chose." if leaves else "Your words do not leave it."
+    return prompt.render({"engine": f"It chooses from a fixed library of questions. {where}"})
 
 
 def embedder(settings: Settings) -> Embedder:

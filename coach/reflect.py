@@ -25,7 +25,6 @@ from coach.model import (
     Question,
 )
 from coach.ports import LanguageDetector, Library, Writer
-from coach.prompts import Prompt
 from coach.quoting import words
 
 FEWEST_WORDS = 5
@@ -44,12 +43,7 @@ class Needs:
     library: Library
     writer: Writer
     languages: LanguageDetector
-    disclosure: Prompt
-
-
-ENGINE_SAYS = {
-    "bank": "It chooses from a library of questions that people wrote, and your words do not leave it.",
-}
+    disclosure: str
 
 
 def accept(challenge: Challenge) -> None:
@@ -81,7 +75,6 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
     finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES))
     await asyncio.sleep(0)  # the library reads the write-up while its language is made out
     try:
-        length = words(challenge.text)
         written_in = needs.languages.detect(challenge.text) or ENGLISH
         for notice in _language_notices(challenge, written_in):
             yield Noticed(notice)
@@ -95,14 +88,14 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)
-    usage = {"words_in": length, "drafts_refused": told.refused, "milliseconds": elapsed}
+    usage = {"drafts_refused": told.refused, "milliseconds": elapsed}
     yield Closed(tuple(told.guidance.values()), usage)
 
 
 def _opened(needs: Needs) -> Opened:
-    writer, disclosure = needs.writer, needs.disclosure
+    writer = needs.writer
     provenance = Provenance(writer.engine, writer.model, None, needs.library.version, guard.VERSION)
-    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, disclosure.render({"engine": ENGINE_SAYS[writer.engine]}), provenance)
+    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, needs.disclosure, provenance)
 
 
 def _language_notices(challenge: Challenge, written_in: str) -> list[Notice]:

@@ -77,6 +77,7 @@ def test_with_an_endpoint_every_answer_says_that_the_text_left(tmp_path):
         server.shutdown()
     assert not coach.plain
     assert UNMASKED in [event.notice for event in events if isinstance(event, Noticed)]
+    assert "your words are sent to a service" in events[0].disclosure
     assert sum(isinstance(event, Asked) for event in events) == 3
 
 

@@ -1,5 +1,6 @@
 """`coach serve`."""
 
+import gc
 import logging
 import socket
 
@@ -21,6 +22,7 @@ def command(settings: Settings, host: str | None, port: int | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     coach = assemble(settings, Bar("Reading the library"))
+    gc.freeze()  # what was loaded stays: the collector need not look through half a million objects again and again
     address, number = host or settings.host, settings.port if port is None else port
     config = uvicorn.Config(create_app(coach), host=address, port=number, log_level="warning", access_log=False)
     _Server(config).run()
