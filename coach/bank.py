@@ -27,7 +27,7 @@ from coach.model import (
     Stage,
     Voice,
 )
-from coach.quoting import Lexicon, Quotable, quotables, reads_as, sentences
+from coach.quoting import Lexicon, Quotable, quotables, reads_as, sentences, tells_of_others
 from coach.selection import Candidate, SetRules, choose
 
 UNCLEAR = Notice("unclear", "It was hard to make out what this is about, so these are general opening questions. A few plain sentences would help.")
@@ -70,6 +70,11 @@ class _Choice:
     score: float
 
     @property
+    def looks_own(self) -> bool:
+        """Whether it leaves everybody else out, as it must where nobody else was mentioned."""
+        return self.question.perspective is Perspective.OWN
+
+    @property
     def text(self) -> str:
         """The question as it would be asked."""
         return self.question.text.replace("{quote}", self.quote.evidence.quote) if self.quote else self.question.text
@@ -101,14 +106,15 @@ class Bank:
         clear = heard.reads and _is_clear(heard, shelf, reading)
         quotes = heard.quotes if clear else ()
         fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
-        chosen = _choose(_choices(knowledge.questions, quotes, fit, challenge), shelf, challenge.count, quotable=bool(quotes))
+        others = heard.others or bool(challenge.functions) or not clear
+        choices = [choice for choice in _choices(knowledge.questions, quotes, fit, challenge) if others or choice.looks_own]
+        chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)))
         return _Composed(shelf, chosen, quotes, clear)
 
 
-def _choose(choices: Sequence[_Choice], shelf: Shelf, count: int, *, quotable: bool) -> tuple[_Choice, ...]:
+def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules) -> tuple[_Choice, ...]:
     """The best set. That the guard passes each of them is checked when the library is read, with words in the slot, and again on the way out."""
-    listed = _shortlist(choices, count)
-    rules = SetRules.of(count, other=True, quotable=quotable)
+    listed = _shortlist(choices, rules.count)
     return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules))
 
 
@@ -120,6 +126,7 @@ class _Heard:
     told: tuple[tuple[int, int], ...] = ()
     reads: bool = False
     english: bool = False
+    others: bool = True
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -131,7 +138,8 @@ def _hear(text: str, lexicon: Lexicon | None) -> _Heard:
     if lexicon is None:
         return _Heard()
     reads = reads_as(text, lexicon) >= LEAST_COMMON_WORDS
-    return _Heard(tuple(quotables(text, lexicon)[:QUOTES]), tuple(sentences(text, lexicon)), reads, lexicon.language == "en")
+    quotes = tuple(quotables(text, lexicon)[:QUOTES])
+    return _Heard(quotes, tuple(sentences(text, lexicon)), reads, lexicon.language == "en", tells_of_others(text, lexicon))
 
 
 def _is_clear(heard: _Heard, shelf: Shelf, reading: Reading) -> bool:

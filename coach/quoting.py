@@ -57,13 +57,13 @@ class Lexicon:
     weights: Mapping[str, tuple[float, frozenset[str], tuple[str, ...]]]
     business: frozenset[str]
     insults: frozenset[str]
-    saying: frozenset[str]
     abbreviations: frozenset[str]
     function_words: frozenset[str]
     insulting_phrases: tuple[str, ...] = ()
     joining: frozenset[str] = frozenset()
     clinging: frozenset[str] = frozenset()
     speakers: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
     only_before: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
 
@@ -151,6 +151,11 @@ def words(text: str, enough: int | None = None) -> int:
     spaced, unspaced = _UNSPACED.subn(" ", text)
     spelled = (match for match in _WORD.finditer(spaced) if any(map(str.isalpha, match[0])))
     return sum(1 for _ in islice(spelled, enough)) + unspaced // 2
+
+
+def tells_of_others(text: str, lexicon: Lexicon) -> bool:
+    """Whether somebody else is in the story: a pronoun, a function or a rank."""
+    return any(match[0].lower() in lexicon.others for match in _WORD.finditer(text))
 
 
 def reads_as(text: str, lexicon: Lexicon) -> float:

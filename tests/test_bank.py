@@ -16,9 +16,9 @@ COUNTS = range(1, 8)
 def compose(coach):
     """What the bank drafts for a text, all of it, with the guidance that was really found."""
 
-    def run(text, count=3, language="en", focus=()):
+    def run(text, count=3, language="en", focus=(), functions=()):
         async def drafts():
-            challenge = Challenge(text, count=count, focus=focus)
+            challenge = Challenge(text, count=count, focus=focus, functions=functions)
             finding = asyncio.ensure_future(coach.needs.library.find(text, 6))
             return [item async for item in coach.needs.writer.draft(challenge, finding, language)]
 
@@ -61,6 +61,15 @@ def test_one_looks_from_the_other_side(sets):
     """Every one of these write-ups has another side."""
     for name, questions in of(sets, *range(2, 8)):
         assert any(question.perspective is Perspective.OTHER for question in questions), name
+
+
+def test_nobody_elses_view_is_asked_for_where_nobody_else_was_mentioned(compose):
+    """A write-up about oneself alone; with a function named beside it there is another side again."""
+    text = "I doubt every decision I make since my promotion. I lie awake and I never know if I was right. I keep going over it at night."
+    alone = [item for item in compose(text) if isinstance(item, Draft)]
+    assert {item.perspective for item in alone} == {Perspective.OWN}
+    beside = [item for item in compose(text, functions=("finance",)) if isinstance(item, Draft)]
+    assert Perspective.OTHER in {item.perspective for item in beside}
 
 
 def test_at_least_half_quote_the_manager_to_the_letter(sets):

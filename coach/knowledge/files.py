@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ import yaml
 
 from coach import guard
 from coach.errors import Fault, KnowledgeError
+from coach.knowledge import vocabulary
 from coach.model import About, AcknowledgementTemplate, BankQuestion, Form, Passage, Perspective, Skill, Source, Stage, Voice
 from coach.quoting import Lexicon
 
@@ -236,8 +237,8 @@ class _Reader:
     def lexicons(self) -> Iterator[Lexicon]:
         for path in sorted((self.folder / "quoting").glob("*.yaml")):
             data = self.yaml(path, dict)
-            if self.has(path, path.stem, data, set(_LEXICON) | {"language", "weights"}, frozenset({"only_before", "subjects"})):
-                yield _lexicon(data)
+            if self.has(path, path.stem, data, vocabulary.FIELDS, vocabulary.OPTIONAL):
+                yield vocabulary.lexicon(data)
 
     def choose(self, path: Path, where: str, value: Any, kind: type[_Choice]) -> _Choice | None:
         try:
@@ -259,42 +260,6 @@ class _Reader:
 
 
 _CHOICES: Mapping[str, type[StrEnum]] = {"skill": Skill, "about": About, "perspective": Perspective, "form": Form, "stage": Stage}
-_LEXICON = (
-    "connectives",
-    "prepositions",
-    "never_last",
-    "never_first",
-    "first_person",
-    "business",
-    "insults",
-    "saying",
-    "abbreviations",
-    "function_words",
-    "joining",
-    "clinging",
-    "speakers",
-)
-
-
-def _lexicon(data: Mapping[str, Any]) -> Lexicon:
-    single: Callable[[str], frozenset[str]] = lambda key: frozenset(str(word) for word in data.get(key, ()) if " " not in str(word))  # noqa: E731
-    weights = {
-        name: (
-            float(entry["weight"]),
-            frozenset(str(word) for word in entry["words"] if " " not in str(word)),
-            tuple(f" {word} " for word in map(str, entry["words"]) if " " in word),
-        )
-        for name, entry in data["weights"].items()
-    }
-    phrases = tuple(str(word) for word in data["insults"] if " " in str(word))
-    return Lexicon(
-        language=data["language"],
-        weights=weights,
-        insulting_phrases=phrases,
-        only_before=single("only_before"),
-        subjects=single("subjects"),
-        **{key: single(key) for key in _LEXICON},
-    )
 
 
 def opening(text: str) -> str:

@@ -229,14 +229,6 @@ class Folder:
         )
 
 
-def fold(events: Iterable[Event]) -> ReflectionAnswer:
-    """A whole answer from all its events."""
-    folder = Folder()
-    for event in events:
-        folder.add(event)
-    return folder.answer()
-
-
 def question_out(question: Question, guidance: Sequence[Found]) -> QuestionOut:
     """A question as it is sent."""
     draft = question.draft
