@@ -21,7 +21,7 @@ RUN apt-get update \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin coach
 COPY --from=build /opt/coach /opt/coach
 COPY --from=build --chown=coach:coach /data /data
-ENV PATH=/opt/coach/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 COACH_DATA_DIR=/data COACH_HOST=0.0.0.0
+ENV PATH=/opt/coach/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/data COACH_DATA_DIR=/data COACH_HOST=0.0.0.0
 USER 10001
 VOLUME ["/data"]
 EXPOSE 8000

@@ -49,3 +49,24 @@ def test_an_empty_environment_with_the_wheel_gives_questions(wheel, tmp_path):
     assert answer["notices"] == []
     assert (tmp_path / ".data" / "index" / "current").exists()
     assert "Reading the library" in done.stderr
+
+
+def test_nothing_is_written_outside_the_data_folder(tmp_path):
+    """No cache, no identifier, nothing in the home of whoever runs it: neither by us nor by what we build upon."""
+    home, data, work = (tmp_path / name for name in ("home", "data", "work"))
+    for folder in (home, work):
+        folder.mkdir()
+    environ = {"HOME": str(home), "COACH_DATA_DIR": str(data), "PATH": os.environ["PATH"], "TMPDIR": str(work), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-m", "coach", "reflect"], input=TEXT, capture_output=True, text=True, cwd=work, env=environ, check=True)
+    assert done.stdout.count("?") >= 3
+    assert list(home.rglob("*")) == []
+    assert list(work.rglob("*")) == []
+    assert {path.name for path in data.iterdir()} == {"index"}
+
+
+def test_the_encoders_runtime_cannot_report_to_its_makers():
+    """From 1.29 on onnxruntime sends events from Linux unless told not to: the one we lock has no such code."""
+    import onnxruntime
+
+    for library in Path(onnxruntime.__file__).parent.rglob("*.so*"):
+        assert b"events.data.microsoft.com" not in library.read_bytes(), library
