@@ -32,7 +32,7 @@ MOST_CHARACTERS = 12_000
 PASSAGES = 6
 ENGLISH = "en"
 
-ANSWERED_IN_ENGLISH = "The write-up is not in English. The questions are, for now; your own words are quoted as you wrote them."
+ANSWERED_IN_ENGLISH = "The questions are in English, for now. Your own words are quoted as you wrote them."
 FEWER = "Fewer questions than asked for passed the checks."
 
 
@@ -100,7 +100,7 @@ def _opened(needs: Needs) -> Opened:
 
 def _language_notices(challenge: Challenge, written_in: str) -> list[Notice]:
     asked_for = challenge.language or written_in
-    return [] if asked_for == ENGLISH else [Notice("answered-in-english", ANSWERED_IN_ENGLISH)]
+    return [] if asked_for.lower().split("-")[0] == ENGLISH else [Notice("answered-in-english", ANSWERED_IN_ENGLISH)]
 
 
 def _admit(draft: AcknowledgementDraft | Draft | Notice, challenge: Challenge, finding: Finding, told: _Told) -> Event | None:

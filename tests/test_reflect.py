@@ -67,7 +67,8 @@ async def test_another_language_is_answered_in_english_and_says_so():
     """Whether detected or asked for."""
     for language, wanted in (("de", None), ("en", "fr"), (None, "de")):
         assert "answered-in-english" in notices(await answer(HEARD, language=language, asked_for=wanted))
-    assert "answered-in-english" not in notices(await answer(HEARD, language=None))
+    for language, wanted in ((None, None), ("en", "en-GB"), ("de", "EN")):
+        assert "answered-in-english" not in notices(await answer(HEARD, language=language, asked_for=wanted))
 
 
 async def test_what_the_library_has_to_say_about_itself_is_passed_on():
