@@ -33,6 +33,8 @@ from coach.selection import Candidate, SetRules, choose
 UNCLEAR = Notice("unclear", "It was hard to make out what this is about, so these are general opening questions. A few plain sentences would help.")
 
 QUOTES = 24  # spans considered for the slots
+LEAST_WEIGHT = 0.5  # a lighter span ("every time") only decorates ...
+ENOUGH_QUOTES = 3  # ... and is quoted only where there are not this many others
 SHORTLIST = 5  # questions considered for each place in the set
 ALIKE = 0.80  # cosine above which two questions of one set ask the same
 LEAST_COMMON_WORDS = 0.12  # below this share of common words a text is a list or noise
@@ -138,7 +140,9 @@ def _hear(text: str, lexicon: Lexicon | None) -> _Heard:
     if lexicon is None:
         return _Heard()
     reads = reads_as(text, lexicon) >= LEAST_COMMON_WORDS
-    quotes = tuple(quotables(text, lexicon)[:QUOTES])
+    found = quotables(text, lexicon)
+    telling = [quote for quote in found if quote.weight >= LEAST_WEIGHT]
+    quotes = tuple((telling if len(telling) >= ENOUGH_QUOTES else found)[:QUOTES])
     return _Heard(quotes, tuple(sentences(text, lexicon)), reads, lexicon.language == "en", tells_of_others(text, lexicon))
 
 
@@ -256,12 +260,13 @@ def _draft(choice: _Choice, guidance: tuple[str, ...]) -> Draft:
 
 
 def _guidance(composed: _Composed, finding: Finding) -> Iterator[tuple[str, ...]]:
-    """For each question the retrieved passage that is nearest to what it is for; another one each time, as long as there is one."""
+    """Beside each question another of the passages that fit the write-up best: of those the one nearest to what the question is for."""
     shelf = composed.shelf
-    left = list(finding.passages)
+    best_fitting = finding.passages[: len(composed.chosen)]
+    left = list(best_fitting)
     for choice in composed.chosen:
         purpose = shelf.whens[choice.row] + shelf.questions[choice.row]
-        left = left or list(finding.passages)
+        left = left or list(best_fitting)
         if not left:
             yield ()
             continue
