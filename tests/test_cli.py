@@ -1,12 +1,16 @@
+import io
 import json
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
-from coach import __version__
+from coach import __version__, guard
 from coach.cli import COMMANDS, cli
+from coach.model import Acknowledged, AcknowledgementDraft
+from coach.terminal import show
 from tests.conftest import ORDINARY, WRITEUPS
 
 TEXT = ORDINARY[5]["text"]
@@ -53,10 +57,16 @@ def test_reflect_answers_each_line_under_its_own_id(run):
     assert len(answers[2]["questions"]) == 3
 
 
-def test_markup_in_a_write_up_is_text_on_the_terminal(run):
-    """A manager's brackets are no colours."""
-    done = run("reflect", given="I told him [bold red]never again[/] in front of the shift. I never asked him what it was like for him.")
-    assert done.exit_code == 0
+async def test_markup_in_a_write_up_is_text_on_the_terminal():
+    """A manager's brackets are no colours: they are printed to the letter."""
+    heard = guard.acknowledge(AcknowledgementDraft("You write [bold red]never again[/] and [link=x]so[/link].", ()))
+
+    async def events():
+        yield Acknowledged(heard)
+
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    await show(events(), console)
+    assert "You write [bold red]never again[/] and [link=x]so[/link]." in console.file.getvalue()
 
 
 @pytest.mark.parametrize(("given", "told"), [("", "0 words"), ("hm", "1 words"), ("word " * 2500, "12,000")])

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from coach.errors import StoreUnavailable
-from coach.model import Closed, Event, Opened, Provenance
+from coach.model import Closed, Opened, Provenance
 from coach.web.events import sse
 from tests.conftest import serving
 from tests.fakes import FakeWriter
@@ -96,8 +96,3 @@ def test_a_caller_who_hangs_up_ends_the_work_over_a_real_socket(coach):
             time.sleep(0.02)
     assert writer.ended is not None
     assert writer.ended < 3
-
-
-def test_events_are_the_ones_of_the_model():
-    """One closed list."""
-    assert Event.__args__[0] is Opened
