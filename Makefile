@@ -31,6 +31,13 @@ bench: .venv/.tests ## measure the figures of the README on this machine
 relevance: .venv/.tests ## measure how well guidance is found
 	@$(BIN)/python -m tests.bench.relevance
 
+head: .venv/.tests ## train the guard's learned head anew (installs torch the first time; ten minutes)
+	@$(PIP) install --quiet "$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["train"])')"
+	@$(BIN)/python -m tests.head.train
+
+receipt: .venv/.tests ## measure the guard on every held-out set and write tests/receipts
+	@$(BIN)/coach receipt guard
+
 example: .venv/.tests ## write the example answer of the documentation anew
 	@$(BIN)/python -m tests.example
 
@@ -60,4 +67,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup serve test check bench relevance example picture lock clean
+.PHONY: help setup serve test check bench relevance head receipt example picture lock clean

@@ -71,6 +71,14 @@ class Reason(StrEnum):
     STACKED = "stacked"
     WORDY = "wordy"
     NOT_A_QUESTION = "not_a_question"
+    UNGROUNDED = "ungrounded"
+    REDUNDANT = "redundant"
+    REPEATED = "repeated"
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether the sentence alone shows it; the last three need the write-up or the conversation."""
+        return self not in {Reason.UNGROUNDED, Reason.REDUNDANT, Reason.REPEATED}
 
 
 @dataclass(frozen=True, slots=True)

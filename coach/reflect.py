@@ -79,7 +79,7 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
         for notice in _language_notices(challenge, written_in):
             yield Noticed(notice)
         async for draft in needs.writer.draft(challenge, finding, written_in):
-            if event := _admit(draft, challenge, await finding, told):
+            if event := await asyncio.to_thread(_admit, draft, challenge, await finding, told):  # the guard may have to read it first
                 yield event
         for notice in (await finding).notices:
             yield Noticed(notice)
@@ -114,7 +114,8 @@ def _admit(draft: AcknowledgementDraft | Draft | Notice, challenge: Challenge, f
         heard = guard.acknowledge(draft)
         return None if isinstance(heard, guard.Refusal) else Acknowledged(heard)
     passages = grounding.cited(draft.guidance, finding.passages)
-    question = guard.admit(draft, f"q{told.asked + 1}")
+    around = guard.Context(challenge.text, tuple(found.passage.text for found in passages or ()))
+    question = guard.admit(draft, f"q{told.asked + 1}", around)
     if passages is None or not isinstance(question, Question) or told.asked >= challenge.count:
         told.refused += 1
         return None

@@ -1,4 +1,4 @@
-"""Writes the example answer of the documentation from a real one. Run it with `make example`."""
+"""Writes the example answers of the documentation from real ones. Run it with `make example`."""
 
 import asyncio
 import json
@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 import coach.web
+from coach import guard
 from coach.bootstrap import assemble
 from coach.reflect import reflect
 from coach.settings import Settings
-from coach.web.examples import REQUEST
-from coach.web.schema import Folder, ReflectionRequest
+from coach.web.examples import REQUEST, SENTENCES
+from coach.web.schema import CheckAnswer, Folder, ReflectionRequest, verdict_out
 
 
 async def answer(folder: Path) -> dict[str, object]:
@@ -25,7 +26,18 @@ async def answer(folder: Path) -> dict[str, object]:
     return {**found, "id": "r_example", "usage": {**found["usage"], "milliseconds": 70}}
 
 
+def verdicts() -> dict[str, object]:
+    """The verdicts on the example sentences."""
+    found: dict[str, object] = msgspec.to_builtins(CheckAnswer("checks", guard.VERSION, [verdict_out(one) for one in guard.check_all(**SENTENCES)]))
+    return found
+
+
+def write(name: str, value: dict[str, object]) -> None:
+    """As JSON beside the addresses of the service."""
+    (Path(coach.web.__file__).parent / name).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        text = json.dumps(asyncio.run(answer(Path(name))), indent=2, ensure_ascii=False)
-    (Path(coach.web.__file__).parent / "example_answer.json").write_text(text + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        write("example_answer.json", asyncio.run(answer(Path(folder))))
+    write("example_verdicts.json", verdicts())

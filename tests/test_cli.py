@@ -90,11 +90,31 @@ def test_check_judges_each_line(run):
 def test_check_writes_verdicts_for_programs(run):
     """As a list, or a line each under the given id."""
     (one,) = json.loads(run("check", "--json", given="Have you tried yoga?\n").stdout)
-    assert one == {"id": 1, "accept": False, "reason": "directive", "span": [0, 14], "message": one["message"]}
+    assert (one["id"], one["accept"], one["reason"], one["span"], one["rule"]) == (1, False, "directive", [0, 14], "have-you-tried")
     lines = "\n".join(json.dumps({"id": name, "text": text}) for name, text in (("x", "What now?"), ("y", "Why not call him?")))
     first, second = map(json.loads, run("check", "--jsonl", given=lines).stdout.splitlines())
-    assert first == {"id": "x", "accept": True, "reason": None, "span": None, "message": first["message"]}
+    assert (first["id"], first["accept"], first["reason"], first["span"], first["scope"]) == ("x", True, None, None, "full")
     assert (second["id"], second["accept"], second["reason"]) == ("y", False, "directive")
+
+
+def test_check_explains_itself(run):
+    """Every finding with its rule and place, how likely each reason is, and how much was judged."""
+    said = run("check", "--explain", given="Have you tried yoga, and what else helps?\n").output
+    assert "- directive by have-you-tried, 0-14: 'Have you tried'" in said
+    assert "- stacked by" in said
+    assert "judged as en: structure, phrases, reading" in said
+    assert "structure only" not in said
+    assert "marks and length only" in run("check", "--explain", "--language", "it", given="Cosa ne pensi?\n").output
+
+
+def test_check_holds_a_question_against_the_write_up(run, tmp_path):
+    """With --challenge, a name from nowhere is refused."""
+    story = tmp_path / "story.txt"
+    story.write_text("Ana and I have not spoken since the audit.", encoding="utf-8")
+    asked = "What would Ana say about the audit?\nWhat would Bernd say about the audit?\n"
+    first, second = json.loads(run("check", "--json", "--challenge", str(story), given=asked).stdout)
+    assert first["accept"]
+    assert (second["reason"], second["rule"]) == ("ungrounded", "strange-name")
 
 
 def test_a_line_that_is_no_row_is_named_by_its_number(run):
@@ -104,10 +124,10 @@ def test_a_line_that_is_no_row_is_named_by_its_number(run):
     assert 'line 2 is not a JSON object with "id" and "text"' in done.output
 
 
-def test_check_loads_neither_model_nor_store():
-    """It starts at once."""
+def test_check_loads_neither_store_nor_web_server():
+    """It starts at once; the encoder it needs, and loads when it has something to judge."""
     program = "import sys, coach.cli; coach.cli.cli(['check', '-h'], standalone_mode=False); "
-    program += "print({'chromadb', 'onnxruntime', 'litestar'} & set(sys.modules))"
+    program += "print({'chromadb', 'litestar', 'openai'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.endswith("set()\n")
 
 

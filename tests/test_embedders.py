@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coach import encoder as model
 from coach.errors import EmbedderUnavailable, WeightsTampered
-from coach.knowledge import embedders
-from coach.knowledge.embedders import CountedWords, Endpoint, MiniLM, _cuts, unit
+from coach.knowledge.embedders import CountedWords, Endpoint, _cuts, unit
 
 LONG = "The night shift found the machine in pieces. Nobody had told them why. " * 60
 
@@ -66,9 +66,9 @@ def test_windows_are_whole_and_none_is_too_long(total, size):
 @pytest.mark.parametrize(("name", "what"), [("WEIGHTS_SHA256", "model.onnx"), ("TOKENIZER_SHA256", "tokenizer.json")])
 def test_a_file_that_is_not_the_pinned_one_is_not_used(monkeypatch, name, what):
     """Weights from anywhere else are no weights."""
-    monkeypatch.setattr(embedders, name, "0" * 64)
+    monkeypatch.setattr(model, name, "0" * 64)
     with pytest.raises(WeightsTampered, match=what):
-        MiniLM()
+        model.Encoder()
 
 
 def test_reading_the_same_text_twice_runs_the_model_once(encoder, monkeypatch):

@@ -10,7 +10,8 @@ import filelock
 import numpy as np
 import pytest
 
-from coach.errors import IndexLocked, IndexMismatch, IndexMissing
+from coach import guard
+from coach.errors import IndexLocked, IndexMismatch, IndexMissing, KnowledgeError
 from coach.knowledge.index import COLLECTION, build, chroma_client, current, manifest, vectors
 from coach.knowledge.shelf import Shelf, key, texts
 from tests.fakes import FakeEmbedder
@@ -44,6 +45,15 @@ def test_only_what_changed_is_embedded_again(tmp_path, small):
     assert sorted(embedder.embedded) == ["Something was added to the bank.", "What is new?"]
     assert (built.embedded, built.switched) == (2, True)
     assert manifest(current(tmp_path)).knowledge == "more"
+
+
+def test_a_question_that_only_the_head_refuses_gets_into_no_index(tmp_path, small):
+    """The phrases pass it when the files are read; the whole guard does not when they are indexed."""
+    smuggled = "What sort of apology would the volunteers accept from you?"
+    assert guard.check(smuggled, scope="phrases").accept
+    spoiled = replace(small.questions[0], id="smuggled-001", text=smuggled)
+    with pytest.raises(KnowledgeError, match="smuggled-001.text: the guard refuses it as directive"):
+        build(tmp_path, replace(small, questions=(*small.questions, spoiled), version="spoiled"), FakeEmbedder(), quiet)
 
 
 def test_an_index_that_is_up_to_date_is_left_alone(tmp_path, small):

@@ -27,7 +27,13 @@ def test_the_wheel_carries_prompts_knowledge_and_tokenizer(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("prompts/disclosure.md", "knowledge/sources.yaml", "knowledge/questions/care.yaml", "knowledge/guidance/equal-rank.md"):
         assert f"coach/data/{name}" in names
-    assert {"coach/py.typed", "coach/knowledge/minilm/tokenizer.json", "coach/guard/english.yaml", "coach/web/example_answer.json"} <= names
+    assert {
+        "coach/py.typed",
+        "coach/encoder/tokenizer.json",
+        "coach/guard/english.yaml",
+        "coach/guard/head.npz",
+        "coach/web/example_answer.json",
+    } <= names
     assert not any(name.startswith("tests/") for name in names)
 
 

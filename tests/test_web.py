@@ -4,8 +4,9 @@ import re
 import httpx
 import pytest
 
+from coach import guard
 from coach.bootstrap import Coach
-from coach.web.examples import ANSWER, REQUEST
+from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE
 from tests.conftest import ORDINARY, WRITEUPS
 
@@ -226,6 +227,53 @@ def test_the_documented_example_is_the_real_answer(client):
     answer = client.post("/v1/reflections", json=REQUEST).raise_for_status().json()
     told, stored = ({**body, "id": "", "usage": {**body["usage"], "milliseconds": 0}} for body in (answer, ANSWER))
     assert told == stored, "`make example` writes it anew"
+
+
+def test_sentences_in_and_verdicts_out(client):
+    """In order, each with the words that decided, as offsets into the sentence as sent."""
+    texts = [
+        "What matters to you here?",
+        "😀 Have you tried yoga?",
+        "",
+        "x" * 50_000,
+        "\x00\u202eWas nun?",
+        "Haben Sie schon überlegt, ihn zu fragen?",
+    ]
+    answer = client.post("/v1/checks", json={"texts": texts}).raise_for_status().json()
+    assert (answer["object"], answer["guard"]) == ("checks", guard.VERSION)
+    first, second, *_, last = answer["verdicts"]
+    assert len(answer["verdicts"]) == len(texts)
+    assert first["accept"]
+    assert first["reason"] is first["rule"] is first["span"] is None
+    assert (second["reason"], second["rule"]) == ("directive", "have-you-tried")
+    assert texts[1][second["span"]["start"] : second["span"]["end"]] == "Have you tried"
+    assert second["findings"][0]["message"] == second["message"]
+    assert (last["language"], last["scope"], last["reason"]) == ("de", "phrases", "directive")
+
+
+def test_a_write_up_beside_the_sentences_is_held_against_them(client):
+    """With `challenge`, a name from nowhere is refused; without, it cannot be known."""
+    body = {"texts": ["What would Bernd say about the audit?"], "language": "en"}
+    story = "Ana and I have not spoken since the audit."
+    assert client.post("/v1/checks", json=body).json()["verdicts"][0]["accept"]
+    assert client.post("/v1/checks", json={**body, "challenge": story}).json()["verdicts"][0]["reason"] == "ungrounded"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [({}, "/texts"), ({"texts": []}, "/texts"), ({"texts": ["a"] * 201}, "/texts"), ({"texts": [1]}, "/texts/0"), ({"texts": ["a"], "x": 1}, "/x")],
+)
+def test_checks_that_are_not_the_contract_are_named_by_a_pointer(client, body, pointer):
+    """1 to 200 sentences, and nothing unknown."""
+    assert problem(client.post("/v1/checks", json=body), 400, "malformed")["pointer"] == pointer
+
+
+def test_the_documented_verdicts_are_the_real_ones(client):
+    """The example of the documentation, sent."""
+    answer = client.post("/v1/checks", json=SENTENCES).raise_for_status().json()
+    assert [(one["accept"], one["reason"], one["rule"], one["span"]) for one in answer["verdicts"]] == [
+        (one["accept"], one["reason"], one["rule"], one["span"]) for one in VERDICTS["verdicts"]
+    ]
 
 
 def test_the_documentation_page_asks_no_other_host(client):

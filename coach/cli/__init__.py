@@ -1,4 +1,4 @@
-"""The command line. Each command's module is imported when the command is called: `coach check` never loads a model or a store."""
+"""The command line. Each command's module is imported when the command is called: `coach check` never loads a store or a web server."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "knowledge": ("coach.cli.knowledge", "The guidance and the questions."),
     "reflect": ("coach.cli.reflecting", "Questions for a challenge, from a file or standard input."),
     "check": ("coach.cli.checking", "Judge sentences: is each a question that leaves the answer with the manager?"),
+    "receipt": ("coach.cli.receipts", "What the guard was measured to do, on sentences nothing was tuned on."),
     "settings": ("coach.cli.configuring", "Every setting, its value in force, and what it does."),
 }
 

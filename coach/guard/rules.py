@@ -1,81 +1,56 @@
-"""One short pure function per reason: does this sentence break it, and where?"""
+"""The rules: does this sentence break one, which, and where? Structure first, then the phrases of its language."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from coach.guard.phrases import Phrases
+from coach.guard.phrases import Pack
 from coach.guard.sentence import Sentence
 from coach.model import Reason
 
 Span = tuple[int, int]
-Rule = Callable[[Sentence, Phrases], Span | None]
 
 MOST_WORDS = 30
 LONGEST_PREFACE = 12
+TOO_LONG = "over-30-words"
 
-_SCALE = re.compile(r"\b(?:scale|(?:from|between) (?:0|1|zero|one) (?:to|and) (?:10|ten)|ten is|10 is|one is)\b")
-_ELSE = re.compile(r"^(?:and )?is there anything else\b")
+_TWO_MARKS = re.compile(r"\?[^?]*\w[^?]*\?")
 _COLON = re.compile(r"^([^?:]*): ")
 
 
-def _first(reason: Reason, sentence: Sentence, phrases: Phrases) -> Span | None:
-    for find in phrases.patterns[reason]:
-        if match := find(sentence.plain):
-            return match.span()
-    return None
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule that a sentence breaks, and the words that break it (offsets into the sentence as read)."""
+
+    reason: Reason
+    rule: str
+    span: Span
 
 
-def directive(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """It contains or smuggles advice, a solution or an instruction."""
-    return _first(Reason.DIRECTIVE, sentence, phrases)
-
-
-def leading(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """It presupposes the answer, a diagnosis or the asker's opinion."""
-    return _first(Reason.LEADING, sentence, phrases)
-
-
-def blaming(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """It accuses the manager or somebody absent."""
-    return _first(Reason.BLAMING, sentence, phrases)
-
-
-def closed(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """Yes, no, a bare fact or a forced choice answers it. Scaling and "Is there anything else about ...?" are open by custom."""
-    if _SCALE.search(sentence.plain) or _ELSE.search(sentence.plain):
-        return None
-    return _first(Reason.CLOSED, sentence, phrases)
-
-
-def stacked(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """It asks two or more things."""
-    return _first(Reason.STACKED, sentence, phrases)
-
-
-def wordy(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """More than 30 words, or a preface or a reason before the question (WIAL: a preface is the asker answering)."""
-    if sentence.words > MOST_WORDS:
-        return (0, len(sentence.plain))
-    colon = _COLON.match(sentence.plain)
+def structure(sentence: Sentence) -> Iterator[Hit]:
+    """What the marks and the length say, in any language."""
+    plain = sentence.plain
+    everything = (0, len(plain))
+    if len(sentence.tokens) > MOST_WORDS or sentence.cut:
+        yield Hit(Reason.WORDY, TOO_LONG, everything)
+    if not sentence.asks or not any(char.isalpha() for char in plain):
+        yield Hit(Reason.NOT_A_QUESTION, "no-question", everything)
+    if match := _TWO_MARKS.search(plain):
+        yield Hit(Reason.STACKED, "two-question-marks", match.span())
+    colon = _COLON.match(plain)
     if colon and '"' not in colon[1] and len(colon[1].split()) > LONGEST_PREFACE:
-        return colon.span(1)
-    return _first(Reason.WORDY, sentence, phrases)
+        yield Hit(Reason.WORDY, "long-preface", colon.span(1))
 
 
-def not_a_question(sentence: Sentence, phrases: Phrases) -> Span | None:
-    """A statement, an imperative, praise or an interpretation."""
-    if not sentence.plain.endswith("?") or not any(char.isalpha() for char in sentence.plain):
-        return (0, len(sentence.plain))
-    return _first(Reason.NOT_A_QUESTION, sentence, phrases)
-
-
-# In order of seriousness: the first that speaks is the reason given.
-RULES: Mapping[Reason, Rule] = {
-    Reason.DIRECTIVE: directive,
-    Reason.LEADING: leading,
-    Reason.BLAMING: blaming,
-    Reason.CLOSED: closed,
-    Reason.STACKED: stacked,
-    Reason.WORDY: wordy,
-    Reason.NOT_A_QUESTION: not_a_question,
-}
+def phrases(sentence: Sentence, pack: Pack) -> Iterator[Hit]:
+    """What the phrases of a language say: the first of each reason. Scaling and Clean Language are open by custom."""
+    words, plain = sentence.words, sentence.plain
+    for reason, entries in pack.phrases.items():
+        if reason is Reason.CLOSED and (pack.scale.search(plain) or pack.clean.search(plain)):
+            continue
+        for entry in entries:
+            if entry.words and entry.words.isdisjoint(words):
+                continue
+            if match := entry.find(plain):
+                yield Hit(reason, entry.name, match.span())
+                break

@@ -8,7 +8,7 @@ import numpy as np
 
 from coach.errors import Fault
 from coach.knowledge.embedders import Embedder
-from coach.knowledge.files import Knowledge, read
+from coach.knowledge.files import Knowledge, read, refused
 
 MOST_ALIKE = 0.88
 
@@ -28,7 +28,7 @@ def run(folder: Path, embedder: Embedder) -> Report:
     """Read everything and list every fault. Raises EmbedderUnavailable."""
     knowledge, faults = read(folder)
     slotted = sum(question.slot is not None for question in knowledge.questions)
-    every = (*faults, *near_copies(knowledge, embedder))
+    every = (*faults, *refused(knowledge.questions), *near_copies(knowledge, embedder))
     return Report(len(knowledge.documents), len(knowledge.passages), len(knowledge.questions), slotted, every)
 
 

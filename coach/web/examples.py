@@ -1,6 +1,6 @@
-"""The example of the documentation: a request, and the answer that the service gives to it. A test sends the one and expects the other.
+"""The examples of the documentation: requests, and the answers that the service gives to them. A test sends the one and expects the other.
 
-The answer is kept as JSON beside this file. `make example` writes it anew when the library has changed.
+The answers are kept as JSON beside this file. `make example` writes them anew when the library or the guard has changed.
 """
 
 import json
@@ -17,4 +17,13 @@ REQUEST: dict[str, Any] = {
     "functions": ["warehouse", "transport planning"],
 }
 
-ANSWER: dict[str, Any] = json.loads(files("coach.web").joinpath("example_answer.json").read_text(encoding="utf-8"))
+SENTENCES: dict[str, Any] = {"texts": ["What have you already tried with the planner?", "How might a weekly meeting with the planner help?"]}
+
+
+def _kept(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files("coach.web").joinpath(name).read_text(encoding="utf-8"))
+    return found
+
+
+ANSWER = _kept("example_answer.json")
+VERDICTS = _kept("example_verdicts.json")

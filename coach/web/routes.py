@@ -1,5 +1,6 @@
 """The addresses of the service."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -12,14 +13,15 @@ from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath
 from litestar.response import Stream
 
+from coach import guard
 from coach.bootstrap import Coach
 from coach.errors import Malformed
 from coach.reflect import accept, reflect
 from coach.web.events import sse
-from coach.web.examples import ANSWER, REQUEST
+from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, MEDIA_TYPE, Problem
 from coach.web.requests import EVENT_STREAM, strictly, wants_stream
-from coach.web.schema import Folder, ReflectionAnswer, ReflectionRequest
+from coach.web.schema import CheckAnswer, CheckRequest, Folder, ReflectionAnswer, ReflectionRequest, verdict_out
 
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -77,6 +79,34 @@ async def create_reflection(
     return Response(folder.answer(), headers={"cache-control": "no-store"})
 
 
+@post(
+    "/v1/checks",
+    status_code=200,
+    before_request=strictly(CheckRequest),
+    operation_id="check",
+    summary="Judge sentences",
+    description=(
+        "Is each sentence a question that leaves the answer with the person asked? A verdict names the most serious reason against it, the rule, "
+        "the words that decided (offsets in code points) and says it in one sentence. With a `challenge`, names, numbers, quotations and claims "
+        "that are not in it are refused as `ungrounded`, and what it answers already as `redundant`."
+    ),
+    responses={
+        200: ResponseSpec(
+            CheckAnswer, generate_examples=False, description="The verdicts", examples=[Example(summary="Two sentences", value=VERDICTS)]
+        ),
+        **_documented("malformed", "unsupported-media-type", "internal"),
+    },
+    tags=["checks"],
+)
+async def create_checks(
+    data: Annotated[CheckRequest, BodyKwarg(examples=[Example(summary="Two sentences", value=SENTENCES)])],
+) -> Response[CheckAnswer]:
+    """Judge sentences."""
+    context = guard.Context(data.challenge) if data.challenge else None
+    verdicts = await asyncio.to_thread(guard.check_all, data.texts, language=data.language, context=context)
+    return Response(CheckAnswer("checks", guard.VERSION, [verdict_out(verdict) for verdict in verdicts]), headers={"cache-control": "no-store"})
+
+
 @get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
 async def live() -> dict[str, str]:
     """Whether the process answers at all."""
@@ -118,8 +148,9 @@ async def home() -> str:
 HOME = """Coach is running.
 
 POST /v1/reflections   a challenge in, questions out
+POST /v1/checks        is a sentence a question that leaves the answer with the person asked?
 GET  /schema           documentation
 GET  /health/ready     how each part is
 """
 
-HANDLERS = (create_reflection, live, ready, problems, one_problem, home)
+HANDLERS = (create_reflection, create_checks, live, ready, problems, one_problem, home)
