@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import openai
-from threadpoolctl import threadpool_limits
 
 from coach import prompts
 from coach.bank import Bank
@@ -53,7 +52,6 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
 
     Errors: KnowledgeError and PromptError, since these are faults of ours.
     """
-    threadpool_limits(1, user_api="blas")  # products of a few hundred rows gain nothing from threads, and waiting threads take the encoder's cores
     knowledge = load(data_folder("knowledge"))
     shelf, in_memory = _shelf(settings, knowledge, progress)
     shelves = Shelves(shelf)
