@@ -115,7 +115,7 @@ class Bank:
 
 
 def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules) -> tuple[_Choice, ...]:
-    """The best set. That the guard passes each of them is checked when the library is read, with words in the slot, and again on the way out."""
+    """The best set. That the guard passes each of them is checked when the index is built, with words in the slot, and again on the way out."""
     listed = _shortlist(choices, rules.count)
     return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules))
 

@@ -1,5 +1,6 @@
 """The only place where the real parts meet."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import openai
 
-from coach import prompts
+from coach import guard, prompts
 from coach.bank import Bank
 from coach.errors import EmbedderUnavailable, IndexFault, PromptError
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
@@ -41,6 +42,7 @@ class Coach:
         store = await self.library.ready()
         return {
             "knowledge": "ok",
+            "guard": "ok" if await asyncio.to_thread(guard.ready) else "judging by its phrases alone",
             "encoder": "counting words instead" if self.plain else "ok",
             "store": "ok" if store else "finding passages in memory instead",
             "index": "kept in memory, could not be written" if self.in_memory else "ok",

@@ -13,7 +13,8 @@ from coach.bootstrap import assemble
 from coach.reflect import reflect
 from coach.settings import Settings
 from coach.web.examples import REQUEST, SENTENCES
-from coach.web.schema import CheckAnswer, Folder, ReflectionRequest, verdict_out
+from coach.web.schema import Folder, ReflectionRequest
+from coach.web.verdicts import CheckAnswer, verdict_out
 
 
 async def answer(folder: Path) -> dict[str, object]:

@@ -1,4 +1,5 @@
 import ast
+import asyncio
 import json
 import re
 import time
@@ -25,7 +26,7 @@ from tests.head.data import digest
 
 CASES = Path(__file__).parent / "cases"
 HELD_OUT = {one.name.split(",")[0]: one for one in sets.own(CASES)}
-UNSEEN = HELD_OUT["coach questions by authors who saw neither rules nor data"]
+UNSEEN = HELD_OUT["coach questions by an author who saw neither rules nor data"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def unseen():
 
 
 def test_it_is_right_about_sentences_by_authors_who_never_saw_it(unseen):
-    """The promise of the guard, on 800 sentences that nothing was tuned on; the receipt has the exact figures."""
+    """The promise of the guard, on 400 sentences that nobody looked at while it was made; the receipt has the exact figures."""
     assert unseen.accuracy >= 0.90
     assert unseen.right_reason >= 0.80
 
@@ -121,7 +122,7 @@ def test_no_rule_is_missed_for_want_of_its_words(row):
             assert not entry.words or not entry.words.isdisjoint(sentence.words), entry.name
 
 
-def test_without_the_encoder_the_rules_go_on_and_say_so(monkeypatch):
+def test_without_the_encoder_the_rules_go_on_and_say_so(monkeypatch, coach):
     """A failing disk makes the guard narrower, not absent."""
 
     def gone():
@@ -132,6 +133,7 @@ def test_without_the_encoder_the_rules_go_on_and_say_so(monkeypatch):
     assert (verdict.reason, verdict.scope, verdict.likely) == ("directive", "phrases", {})
     assert guard.check("What matters to you?").scope == "phrases"
     assert not guard.ready()
+    assert asyncio.run(coach.health())["guard"] == "judging by its phrases alone"
 
 
 @pytest.mark.parametrize(
@@ -219,16 +221,20 @@ def test_letters_that_look_like_others_are_read_as_those(sentence):
         "\u202e" * 100_000,
         "é\u0301" * 50_000,
         "«" * 100_000,
+        "“" * 100_000,
+        "Ana " * 25_000,
+        "1." * 50_000,
     ],
-    ids=["quotes", "and", "brackets", "question marks", "what if", "right to left", "accents", "guillemets"],
+    ids=["quotes", "and", "brackets", "question marks", "what if", "right to left", "accents", "guillemets", "curly", "names", "numbers"],
 )
-def test_a_hundred_kilobytes_of_malice_cost_less_than_50_milliseconds(text):
+@pytest.mark.parametrize("context", [None, Context("Ana said nothing. " * 600)], ids=["alone", "with a write-up"])
+def test_a_hundred_kilobytes_of_malice_cost_less_than_50_milliseconds(text, context):
     """Nothing here grows faster than its input, and what is longer than a page is refused by its beginning."""
     guard.check("What now?")
     taken = []
     for _ in range(3):
         started = time.perf_counter()
-        verdict = guard.check(text)
+        verdict = guard.check(text, context=context)
         taken.append(time.perf_counter() - started)
     assert not verdict.accept
     assert min(taken) < 0.05

@@ -12,12 +12,12 @@ from importlib.resources import files
 import yaml
 
 from coach.guard.rules import Hit
-from coach.guard.sentence import Sentence, read
+from coach.guard.sentence import MOST_CHARACTERS, Sentence, read
 from coach.model import Reason
 
 ALIKE = 0.75  # share of content words that two questions have in common
 
-_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«\s*([^»]+?)\s*»')
+_QUOTED = re.compile(r'"([^"]{1,400})"|“([^”]{1,400})”|„([^“”]{1,400})[“”]|«([^»]{1,400})»')
 _NAME = re.compile(r"(?<![.!?:\"“„«]\s)(?<=\s)[^\W\d_a-zß-öø-ÿ][^\W\d_]+(?:[ -][^\W\d_a-zß-öø-ÿ][^\W\d_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CLAIM = re.compile(
@@ -73,9 +73,9 @@ def _hit(reason: Reason, rule: str, sentence: Sentence, start: int, end: int) ->
 
 def _strange_quotation(sentence: Sentence, context: Context) -> Hit | None:
     around = _around(context)
-    for match in _QUOTED.finditer(sentence.text):
+    for match in _QUOTED.finditer(sentence.text[:MOST_CHARACTERS]):
         group = next(number for number in range(1, 5) if match[number] is not None)
-        if match[group] not in around:
+        if match[group].strip() not in around:
             return _hit(Reason.UNGROUNDED, "strange-quotation", sentence, *match.span(group))
     return None
 
@@ -84,14 +84,14 @@ def _strange_number(sentence: Sentence, context: Context) -> Hit | None:
     if _SCALE.search(sentence.plain):
         return None
     known = set(_NUMBER.findall(_around(context)))
-    strange = next((match for match in _NUMBER.finditer(sentence.text) if match[0] not in known), None)
+    strange = next((match for match in _NUMBER.finditer(sentence.text[:MOST_CHARACTERS]) if match[0] not in known), None)
     return _hit(Reason.UNGROUNDED, "strange-number", sentence, *strange.span()) if strange else None
 
 
 def _strange_name(sentence: Sentence, context: Context) -> Hit | None:
     around = _around(context).casefold()
     common = _words()["names"]
-    for match in _NAME.finditer(sentence.text):
+    for match in _NAME.finditer(sentence.text[:MOST_CHARACTERS]):
         for word in re.finditer(r"[^\W_]+(?:['’-][^\W_]+)*", match[0]):
             name = re.sub(r"['’]s?$", "", word[0].casefold())
             if name not in common and not re.search(rf"\b{re.escape(name)}", around):

@@ -16,7 +16,7 @@ def markdown(sets: Sequence[Measured], forums: Sequence[MeasuredAdvice], made: s
     lines = [
         "# Receipt of the guard",
         "",
-        f"Guard {guard.VERSION}. {made} No sentence here was trained on or tuned on. Shares are of the sentences of a set.",
+        f"Guard {guard.VERSION}. {made} No sentence here was trained on, and no bound was set by one. Shares are of the sentences of a set.",
         "",
         "![Confusion matrix of the first set](confusion.svg)",
         "",

@@ -69,9 +69,14 @@ def own(cases: Path) -> list[Labelled]:
     """Our held-out sentences: the part `test`, by the speech and the language they are in, and those of authors who saw nothing of the guard."""
     test = [row for row in read(cases / "guard.jsonl") if row.part == "test"]
     english = [row for row in test if row.language == "en"]
+    unseen = read(cases / "guard_unseen.jsonl")
     coach = [row for row in english if row.kind == "coach"]
     sets = [
-        Labelled("coach questions by authors who saw neither rules nor data", read(cases / "guard_unseen.jsonl")),
+        Labelled("coach questions by an author who saw neither rules nor data", [row for row in unseen if row.id.startswith("v")]),
+        Labelled(
+            "coach questions by another such author (not quite clean, see tests/cases)",
+            [row for row in unseen if row.id.startswith("u")],
+        ),
         Labelled("coach questions, test part", [row for row in coach if not row.hard]),
         Labelled("coach questions written to fool an earlier guard, test part", [row for row in coach if row.hard]),
         Labelled("counselling, test part", [row for row in english if row.kind == "counselling"]),

@@ -21,7 +21,8 @@ from coach.web.events import sse
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, MEDIA_TYPE, Problem
 from coach.web.requests import EVENT_STREAM, strictly, wants_stream
-from coach.web.schema import CheckAnswer, CheckRequest, Folder, ReflectionAnswer, ReflectionRequest, verdict_out
+from coach.web.schema import Folder, ReflectionAnswer, ReflectionRequest
+from coach.web.verdicts import CheckAnswer, CheckRequest, verdict_out
 
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from coach.guard import Verdict
 from coach.model import (
     About,
     Acknowledged,
@@ -22,7 +21,6 @@ from coach.model import (
     Opened,
     Perspective,
     Question,
-    Reason,
     Skill,
 )
 
@@ -46,52 +44,6 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     def to_challenge(self) -> Challenge:
         """As the use-case knows it."""
         return Challenge(self.challenge, self.count, tuple(self.focus), self.role, tuple(self.functions), self.language)
-
-
-class CheckRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """Sentences to judge, and what they are to be judged against."""
-
-    texts: Annotated[list[str], msgspec.Meta(min_length=1, max_length=200, description="Sentences, each judged by itself.")]
-    challenge: Annotated[str, msgspec.Meta(max_length=12_000, description="The write-up they are about, for the rules of context.")] | None = None
-    language: Tag | None = None
-
-
-class SpanOut(msgspec.Struct, frozen=True):
-    """Where in the sentence as sent, in Unicode code points."""
-
-    start: int
-    end: int
-
-
-class FindingOut(msgspec.Struct, frozen=True):
-    """One thing that speaks against a sentence."""
-
-    reason: Reason
-    rule: str
-    span: SpanOut
-    message: str
-
-
-class VerdictOut(msgspec.Struct, frozen=True):
-    """What the guard says of a sentence. `reason`, `rule`, `span` and `message` are those of the most serious finding."""
-
-    accept: bool
-    reason: Reason | None
-    rule: str | None
-    span: SpanOut | None
-    message: str
-    language: str
-    scope: str
-    findings: list[FindingOut]
-    likely: dict[str, float]
-
-
-class CheckAnswer(msgspec.Struct, frozen=True):
-    """A verdict for each sentence, in order."""
-
-    object: str
-    guard: str
-    verdicts: list[VerdictOut]
 
 
 class EvidenceOut(msgspec.Struct, frozen=True):
@@ -283,23 +235,6 @@ def question_out(question: Question, guidance: Sequence[Found]) -> QuestionOut:
     refs = [GuidanceRef(found.passage.id, found.passage.title) for found in guidance]
     return QuestionOut(
         question.id, draft.text, draft.skill, draft.about, draft.perspective, draft.form, draft.source, _evidence(draft.evidence), refs
-    )
-
-
-def verdict_out(verdict: Verdict) -> VerdictOut:
-    """A verdict as it is sent."""
-    findings = [FindingOut(finding.reason, finding.rule, SpanOut(*finding.span), finding.message) for finding in verdict.findings]
-    first = findings[0] if findings else None
-    return VerdictOut(
-        accept=verdict.accept,
-        reason=verdict.reason,
-        rule=verdict.rule,
-        span=first.span if first else None,
-        message=verdict.message,
-        language=verdict.language,
-        scope=verdict.scope,
-        findings=findings,
-        likely=dict(verdict.likely),
     )
 
 

@@ -1,7 +1,7 @@
-"""Train the guard's head from the labelled sentences: `make head` (five minutes on two cores; needs torch, see pyproject's extra `train`).
+"""Train the guard's head from the labelled sentences: `make head` (seven minutes on two idle cores; needs torch, see pyproject's extra `train`).
 
 Learns from the parts `train` and `dev` of tests/cases/guard.jsonl and from the question bank; the part `test` and guard_unseen.jsonl are not
-read. The two bounds are set by cross-validation on the same sentences, whole families at a time. Same data, same machine, same weights.
+read. The two bounds are set by cross-validation on the same sentences, whole families at a time. Seeds are fixed.
 """
 
 import hashlib
