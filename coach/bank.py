@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from coach.knowledge.embedders import Reading, Vectors
+from coach.errors import EmbedderUnavailable
+from coach.knowledge.embedders import MiniLM, Reading, Vectors
 from coach.knowledge.files import opening
 from coach.knowledge.shelf import Shelf, Shelves
 from coach.model import (
@@ -27,6 +28,7 @@ from coach.model import (
     Stage,
     Voice,
 )
+from coach.ports import Written
 from coach.quoting import Lexicon, Quotable, quotables, reads_as, sentences, tells_of_others
 from coach.selection import Candidate, SetRules, choose
 
@@ -87,21 +89,45 @@ class Bank:
 
     engine = "bank"
     model = None
+    prompt = None
 
     def __init__(self, shelves: Shelves) -> None:
         """`shelves` hold the questions and their vectors."""
         self._shelves = shelves
 
-    async def draft(self, challenge: Challenge, finding: Awaitable[Finding], language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
-        """An acknowledgement, then the questions in the order in which to ask them."""
-        composed = await asyncio.to_thread(self._compose, challenge, language)  # while Chroma is asked for the passages
+    async def draft(
+        self, challenge: Challenge, finding: Awaitable[Finding], language: str, asked: Sequence[Draft] = ()
+    ) -> AsyncGenerator[Written, None]:
+        """An acknowledgement, then the questions in the order in which to ask them; with some `asked`, those that are to follow them."""
+        composed = await asyncio.to_thread(self._compose, challenge, language, asked)  # while Chroma is asked for the passages
         if not composed.clear:
             yield UNCLEAR
         yield _acknowledgement(self._shelves.first.knowledge.acknowledgements, composed, challenge.text)
         for choice, guidance in zip(composed.chosen, _guidance(composed, await finding), strict=True):
             yield _draft(choice, guidance)
 
-    def _compose(self, challenge: Challenge, language: str) -> "_Composed":
+    def heard(self, challenge: Challenge, language: str) -> AcknowledgementDraft:
+        """The acknowledgement alone: 2 ms, as nothing is embedded for it."""
+        knowledge = self._shelves.first.knowledge
+        heard = _hear(challenge.text, knowledge.lexicons.get(language))
+        quotes = heard.quotes if heard.reads else ()
+        return _acknowledgement(knowledge.acknowledgements, _Composed(self._shelves.first, (), quotes, heard.reads), challenge.text)
+
+    def tells_of_others(self, challenge: Challenge, language: str) -> bool:
+        """Whether somebody else is in the story."""
+        lexicon = self._shelves.first.knowledge.lexicons.get(language)
+        return lexicon is None or tells_of_others(challenge.text, lexicon)
+
+    def alike(self, text: str, others: Sequence[str]) -> bool:
+        """Whether a question asks nearly what one of the others asks, by the encoder of this process; False where it cannot tell."""
+        embedder = self._shelves.first.embedder
+        try:
+            rows = (embedder if isinstance(embedder, MiniLM) else self._shelves.plain.embedder).embed([text, *others])
+        except EmbedderUnavailable:
+            return False
+        return float((rows[1:] @ rows[0]).max()) > ALIKE
+
+    def _compose(self, challenge: Challenge, language: str, asked: Sequence[Draft] = ()) -> "_Composed":
         knowledge = self._shelves.first.knowledge
         heard = _hear(challenge.text, knowledge.lexicons.get(language))
         shelf, reading, _ = self._shelves.read(challenge.text, heard.spans)
@@ -110,14 +136,37 @@ class Bank:
         fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
         others = heard.others or bool(challenge.functions) or not clear
         choices = [choice for choice in _choices(knowledge.questions, quotes, fit, challenge) if others or choice.looks_own]
-        chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)))
+        chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)), asked)
         return _Composed(shelf, chosen, quotes, clear)
 
 
-def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules) -> tuple[_Choice, ...]:
+def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules, asked: Sequence[Draft]) -> tuple[_Choice, ...]:
     """The best set. That the guard passes each of them is checked when the index is built, with words in the slot, and again on the way out."""
-    listed = _shortlist(choices, rules.count)
-    return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules))
+    listed = _shortlist(_unlike(choices, shelf, asked) if asked else choices, rules.count)
+    return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules, [_stands(draft) for draft in asked]))
+
+
+def _stands(draft: Draft) -> Candidate:
+    """A question that was asked, as the rules see it."""
+    return Candidate(draft.about, draft.perspective, draft.form, Stage.EXPLORE, bool(draft.evidence), 0.0)
+
+
+def _unlike(choices: Sequence[_Choice], shelf: Shelf, asked: Sequence[Draft]) -> list[_Choice]:
+    """The choices that can stand beside what was asked: unlike in meaning, in opening, and in the words quoted."""
+    texts = [draft.text for draft in asked]
+    try:
+        near = (shelf.questions @ shelf.embedder.embed(texts).T).max(axis=1) > ALIKE
+    except EmbedderUnavailable:
+        near = np.zeros(len(shelf.questions), np.bool_)
+    openings = {opening(text) for text in texts}
+    quoted = [evidence for draft in asked for evidence in draft.evidence]
+    return [
+        choice
+        for choice in choices
+        if not near[choice.row]
+        and opening(choice.text) not in openings
+        and not any(choice.quote and choice.quote.start < item.end and item.start < choice.quote.end for item in quoted)
+    ]
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx2
 import openai
 
 from coach import guard, prompts
 from coach.bank import Bank
-from coach.errors import EmbedderUnavailable, IndexFault, PromptError
+from coach.errors import EmbedderUnavailable, IndexFault, PromptError, SettingsError
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.index import build, current, manifest, vectors
@@ -18,10 +19,16 @@ from coach.knowledge.library import ChromaLibrary, Store
 from coach.knowledge.shelf import Progress, Shelf, Shelves, embed_missing, plain, texts
 from coach.knowledge.where import data_folder
 from coach.languages import Lingua
-from coach.model import Notice
-from coach.reflect import Needs
+from coach.llm import Llm, warm
+from coach.llm.provider import Options, Provider
+from coach.llm.request import Budget, Composer, Prices
+from coach.model import Engine, Notice
+from coach.prompts import Prompt
+from coach.reflect import Answering, Needs
 from coach.settings import Settings
 
+OPENAI = "https://api.openai.com/v1"
+CONNECTIONS = httpx2.Limits(max_connections=1200, max_keepalive_connections=100)
 UNMASKED = Notice("left-process", "To find guidance, your text was sent to an embeddings endpoint that the operator chose.")
 
 log = logging.getLogger("coach")
@@ -36,40 +43,110 @@ class Coach:
     settings: Settings
     in_memory: bool
     plain: bool
+    llm: Llm | None = None
 
     async def health(self) -> dict[str, str]:
         """How each part is: `ok`, or what is done instead."""
         store = await self.library.ready()
+        trouble = self.llm.provider.breaker.trouble if self.llm else None
+        model = {"model": f"{trouble}: the library answers instead" if trouble else "ok"} if self.llm else {}
         return {
             "knowledge": "ok",
             "guard": "ok" if await asyncio.to_thread(guard.ready) else "judging by its phrases alone",
             "encoder": "counting words instead" if self.plain else "ok",
             "store": "ok" if store else "finding passages in memory instead",
             "index": "kept in memory, could not be written" if self.in_memory else "ok",
+            **model,
         }
 
 
 def assemble(settings: Settings, progress: Progress) -> Coach:
     """Put the parts together, building the index if it is missing or out of date. A failing disk or model does not stop it.
 
-    Errors: KnowledgeError and PromptError, since these are faults of ours.
+    Errors: KnowledgeError and PromptError, since these are faults of ours; SettingsError where settings ask for a model and do not say which.
     """
     knowledge = load(data_folder("knowledge"))
+    found = prompts.load(data_folder("prompts"))
     shelf, in_memory = _shelf(settings, knowledge, progress)
     shelves = Shelves(shelf)
     notices = (UNMASKED,) if isinstance(shelf.embedder, Endpoint) else ()
     library = ChromaLibrary(shelves, Store(settings.data_dir), notices)
-    needs = Needs(library, Bank(shelves), Lingua(), _disclosure(leaves=bool(notices)))
-    return Coach(needs, library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
+    where = "To find them, your words are sent to a service that the operator chose." if notices else "Your words do not leave it."
+    bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
+    coach = Coach(Needs(library, bank, Lingua()), library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
+    return with_model(coach, settings, found)
 
 
-def _disclosure(*, leaves: bool) -> str:
+def with_model(coach: Coach, settings: Settings, found: Mapping[str, Prompt]) -> Coach:
+    """The same coach with the language model that the settings name, if they name one.
+
+    Errors: PromptError; SettingsError where settings ask for a model and do not say which.
+    """
+    bank = coach.needs.bank.writer
+    llm = _llm(settings, found, bank) if isinstance(bank, Bank) else None
+    modelled = Answering(llm, _disclosure(found, _DRAFTS.format(model=llm.model, host=llm.provider.host))) if llm else None
+    return replace(coach, needs=replace(coach.needs, model=modelled, engine=Engine(settings.engine)), settings=settings, llm=llm)
+
+
+_CHOOSES = "It chooses from a fixed library of questions. {where}"
+_DRAFTS = (
+    "Your words are sent, as you wrote them, to the language model {model} at {host}, which drafts. "
+    "A program checks every sentence before you see it."
+)
+
+
+def _disclosure(found: Mapping[str, Prompt], engine: str) -> str:
     """What is said before anything else: who answers, and where the words go."""
-    prompt = prompts.load(data_folder("prompts")).get("disclosure")
-    if prompt is None:
+    if "disclosure" not in found:
         raise PromptError("disclosure", "is not there")
-    where = "To find them, your words are sent to a service that the operator chose." if leaves else "Your words do not leave it."
-    return prompt.render({"engine": f"It chooses from a fixed library of questions. {where}"})
+    return found["disclosure"].render({"engine": engine})
+
+
+def _llm(settings: Settings, found: Mapping[str, Prompt], bank: Bank) -> Llm | None:
+    """The Writer over a model, if one is named."""
+    if not settings.model:
+        if settings.engine == Engine.LLM:
+            raise SettingsError("COACH_MODEL", "names no model, and COACH_ENGINE=llm wants one")
+        return None
+    prices = Prices(settings.price_input, settings.price_cached or settings.price_input, settings.price_output)
+    if settings.cost_cap and not settings.price_input:
+        raise SettingsError("COACH_COST_CAP", "means nothing without COACH_PRICE_INPUT and COACH_PRICE_OUTPUT")
+    options = Options(
+        settings.model, settings.temperature, settings.seed, settings.reasoning_effort or None, settings.model_output, settings.model_idle
+    )
+    budget = Budget(settings.model_window, settings.model_output, prices, settings.cost_cap)
+    try:
+        composer = Composer(found, budget)
+        client = _client(settings)
+    except KeyError as error:
+        raise PromptError(str(error.args[0]), "is not there") from None
+    except (openai.OpenAIError, ValueError) as error:
+        raise SettingsError("COACH_MODEL", f"cannot be asked: {type(error).__name__}; a key or an address is missing or wrong") from None
+    warm()
+    return Llm(Provider(client, options), composer, bank, settings.model_deadline, prices)
+
+
+def _client(settings: Settings) -> openai.AsyncOpenAI:
+    """Openai's client without what it does too eagerly: no retries of its own, no redirect followed (a key would go along)."""
+    http = httpx2.AsyncClient(follow_redirects=False, limits=CONNECTIONS, timeout=httpx2.Timeout(settings.model_deadline))
+    if settings.azure_endpoint:
+        return openai.AsyncAzureOpenAI(
+            azure_endpoint=settings.azure_endpoint,
+            api_key=settings.azure_api_key or None,
+            azure_ad_token=settings.azure_ad_token or None,
+            api_version=settings.azure_api_version or None,
+            max_retries=0,
+            http_client=http,
+        )
+    key = settings.openai_api_key or ("none" if settings.openai_base_url else None)
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=settings.openai_base_url or OPENAI,
+        organization=settings.openai_organization or None,
+        project=settings.openai_project or None,
+        max_retries=0,
+        http_client=http,
+    )
 
 
 def embedder(settings: Settings) -> Embedder:
@@ -77,7 +154,9 @@ def embedder(settings: Settings) -> Embedder:
     if settings.embedder == "local":
         return MiniLM(threads=settings.threads)
     try:
-        client = openai.OpenAI(api_key=settings.embedding_api_key or None, base_url=settings.embedding_base_url or None, timeout=10.0, max_retries=1)
+        client = openai.OpenAI(
+            api_key=settings.embedding_api_key or None, base_url=settings.embedding_base_url or OPENAI, timeout=10.0, max_retries=1
+        )
     except openai.OpenAIError as error:
         raise EmbedderUnavailable("endpoint", type(error).__name__) from None
     return Endpoint(client, settings.embedding_model, settings.embedding_dimensions)

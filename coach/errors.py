@@ -14,6 +14,9 @@ CoachError
 ├── StoreUnavailable          Chroma did not answer
 ├── EmbedderUnavailable       no vector could be made
 │   └── WeightsTampered       a model file is not the one that was pinned
+├── ModelUnavailable          the language model did not do, and the caller wanted nothing else
+│   └── ModelTimeout          it did not do in time
+├── Busy                      more is going on than can be answered in good time
 └── SettingsError             an environment variable has a value that means nothing
 """
 
@@ -177,6 +180,36 @@ class WeightsTampered(EmbedderUnavailable):
     """A model file's sha256 is not the pinned one."""
 
     code = "weights-tampered"
+
+
+@dataclass(eq=False)
+class ModelUnavailable(CoachError):
+    """The language model did not do, and the caller wanted no questions from the library instead. `trouble` is a word of coach.llm.failure."""
+
+    trouble: str
+    retry_after: float | None = None
+    code = "model-unavailable"
+
+    def __str__(self) -> str:
+        return f'The language model did not answer as it should ({self.trouble}). With "fallback": "bank" the library answers instead.'
+
+
+@dataclass(eq=False)
+class ModelTimeout(ModelUnavailable):
+    """The language model did not answer in time."""
+
+    code = "model-timeout"
+
+
+@dataclass(eq=False)
+class Busy(CoachError):
+    """More is going on than can be answered in good time. `retry_after` is in seconds."""
+
+    retry_after: int = 1
+    code = "busy"
+
+    def __str__(self) -> str:
+        return "There is more to answer just now than can be answered in good time. Trying again in a moment helps."
 
 
 @dataclass(eq=False)

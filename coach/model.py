@@ -61,6 +61,21 @@ class Voice(StrEnum):
     SAID = "said"
 
 
+class Engine(StrEnum):
+    """Who drafts: curated questions, a language model, or the model where one is configured."""
+
+    AUTO = "auto"
+    BANK = "bank"
+    LLM = "llm"
+
+
+class Fallback(StrEnum):
+    """What to do where the model fails: ask questions of the bank, or say that it failed."""
+
+    BANK = "bank"
+    NEVER = "never"
+
+
 class Reason(StrEnum):
     """Why the guard refuses a sentence, the most serious first (tests/cases/README.md defines each)."""
 
@@ -146,6 +161,8 @@ class Challenge:
     role: str | None = field(default=None, repr=False)
     functions: tuple[str, ...] = field(default=(), repr=False)
     language: str | None = None
+    engine: Engine = Engine.AUTO
+    fallback: Fallback = Fallback.BANK
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +217,13 @@ class AcknowledgementDraft:
 
     text: str = field(repr=False)
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What drafting has cost so far, by name: tokens, money. A later one replaces an earlier one."""
+
+    usage: Mapping[str, float]
 
 
 class _Seal:
@@ -291,7 +315,7 @@ class Closed:
     """All that was to come has come."""
 
     guidance: tuple[Found, ...]
-    usage: Mapping[str, int]
+    usage: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """What the use-cases need from outside, as Protocols. Whoever fits may take the place."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
-from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice
+from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Spent
+
+Written = AcknowledgementDraft | Draft | Notice | Spent
 
 
 class Library(Protocol):
@@ -28,10 +30,15 @@ class Writer(Protocol):
     def model(self) -> str | None:
         """Which model drafts, if one does."""
 
-    def draft(self, challenge: Challenge, finding: Awaitable[Finding], language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
-        """First an acknowledgement, then drafts in the order in which they are to be asked.
+    @property
+    def prompt(self) -> str | None:
+        """Which prompts it uses, if it does."""
+
+    def draft(self, challenge: Challenge, finding: Awaitable[Finding], language: str, asked: Sequence[Draft] = ()) -> AsyncGenerator[Written, None]:
+        """First an acknowledgement, then drafts in the order in which they are to be asked, going on from what was `asked` already.
 
         `finding` may not be there yet: what can be done without it is done before it is awaited.
+        Errors: ModelUnavailable, and only where the challenge wants no fallback.
         """
 
 

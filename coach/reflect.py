@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from coach import grounding, guard
-from coach.errors import ChallengeTooLong, ChallengeTooThin
+from coach.errors import ChallengeTooLong, ChallengeTooThin, ModelUnavailable
 from coach.model import (
     Acknowledged,
     AcknowledgementDraft,
@@ -15,7 +16,9 @@ from coach.model import (
     Challenge,
     Closed,
     Draft,
+    Engine,
     Event,
+    Fallback,
     Finding,
     Found,
     Notice,
@@ -23,8 +26,9 @@ from coach.model import (
     Opened,
     Provenance,
     Question,
+    Spent,
 )
-from coach.ports import LanguageDetector, Library, Writer
+from coach.ports import LanguageDetector, Library, Writer, Written
 from coach.quoting import words
 
 FEWEST_WORDS = 5
@@ -33,17 +37,36 @@ PASSAGES = 6
 ENGLISH = "en"
 
 ANSWERED_IN_ENGLISH = "The questions are in English, for now. Your own words are quoted as you wrote them."
+NO_MODEL = "No language model is configured here, so the questions come from the library."
 FEWER = "Fewer questions than asked for passed the checks."
 
 
 @dataclass(frozen=True)
+class Answering:
+    """Who answers, and what is said about that before anything else."""
+
+    writer: Writer
+    disclosure: str
+
+
+@dataclass(frozen=True)
 class Needs:
-    """What a reflection needs from outside."""
+    """What a reflection needs from outside. `model` is there if a language model is configured, `engine` is who answers unless the caller says."""
 
     library: Library
-    writer: Writer
+    bank: Answering
     languages: LanguageDetector
-    disclosure: str
+    model: Answering | None = None
+    engine: Engine = Engine.AUTO
+
+    def answering(self, challenge: Challenge) -> Answering:
+        """Who answers this challenge. Raises ModelUnavailable if it must be a model and there is none."""
+        wanted = self.engine if challenge.engine is Engine.AUTO else challenge.engine
+        if wanted is Engine.BANK:
+            return self.bank
+        if self.model is None and challenge.engine is Engine.LLM and challenge.fallback is Fallback.NEVER:
+            raise ModelUnavailable("none is configured")
+        return self.model or self.bank
 
 
 def accept(challenge: Challenge) -> None:
@@ -61,26 +84,35 @@ class _Told:
     guidance: dict[str, Found] = field(default_factory=dict)
     asked: int = 0
     refused: int = 0
+    spent: Mapping[str, float] = field(default_factory=dict)
+
+    def usage(self) -> dict[str, float]:
+        """What the answer cost, drafts refused by the writer itself included."""
+        return {**self.spent, "drafts_refused": self.refused + self.spent.get("drafts_refused", 0)}
 
 
-async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
+async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, None]:
     """Answer one challenge: opened, notices, acknowledged, asked ..., closed.
 
-    Errors: those of `accept`, before the first event. After it, library and writer keep to their own promise not to raise.
+    Errors: those of `accept`, and ModelUnavailable where the caller wants no fallback. Library and writer else keep to their promise not to raise.
     """
     accept(challenge)
+    answering = needs.answering(challenge)
     started = time.perf_counter()
     told = _Told()
-    yield _opened(needs)
+    yield _opened(needs, answering)
+    if challenge.engine is Engine.LLM and needs.model is None:
+        yield Noticed(Notice("no-model", NO_MODEL))
     finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES))
     await asyncio.sleep(0)  # the library reads the write-up while its language is made out
     try:
         written_in = needs.languages.detect(challenge.text) or ENGLISH
         for notice in _language_notices(challenge, written_in):
             yield Noticed(notice)
-        async for draft in needs.writer.draft(challenge, finding, written_in):
-            if event := await asyncio.to_thread(_admit, draft, challenge, await finding, told):  # the guard may have to read it first
-                yield event
+        async with aclosing(answering.writer.draft(challenge, finding, written_in)) as drafts:
+            async for draft in drafts:
+                if event := await _event(draft, challenge, finding, told):
+                    yield event
         for notice in (await finding).notices:
             yield Noticed(notice)
     finally:
@@ -88,14 +120,24 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncIterator[Event]:
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)
-    usage = {"drafts_refused": told.refused, "milliseconds": elapsed}
-    yield Closed(tuple(told.guidance.values()), usage)
+    yield Closed(tuple(told.guidance.values()), {**told.usage(), "milliseconds": elapsed})
 
 
-def _opened(needs: Needs) -> Opened:
-    writer = needs.writer
-    provenance = Provenance(writer.engine, writer.model, None, needs.library.version, guard.VERSION)
-    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, needs.disclosure, provenance)
+def _opened(needs: Needs, answering: Answering) -> Opened:
+    writer = answering.writer
+    provenance = Provenance(writer.engine, writer.model, writer.prompt, needs.library.version, guard.VERSION)
+    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, answering.disclosure, provenance)
+
+
+async def _event(draft: Written, challenge: Challenge, finding: Awaitable[Finding], told: _Told) -> Event | None:
+    """What the reader learns of something that was written."""
+    match draft:
+        case Notice():
+            return Noticed(draft)
+        case Spent():
+            told.spent = draft.usage
+            return None
+    return await asyncio.to_thread(_admit, draft, challenge, await finding, told)  # the guard may have to read it first
 
 
 def _language_notices(challenge: Challenge, written_in: str) -> list[Notice]:
@@ -103,11 +145,13 @@ def _language_notices(challenge: Challenge, written_in: str) -> list[Notice]:
     return [] if asked_for.lower().split("-")[0] == ENGLISH else [Notice("answered-in-english", ANSWERED_IN_ENGLISH)]
 
 
-def _admit(draft: AcknowledgementDraft | Draft | Notice, challenge: Challenge, finding: Finding, told: _Told) -> Event | None:
+def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: Finding, told: _Told) -> Event | None:
     """Turn a draft into an event, or into nothing: the guard, the quotations and the citations each have a say."""
-    if isinstance(draft, Notice):
-        return Noticed(draft)
-    if not grounding.verbatim(challenge.text, draft.evidence) or not grounding.quoted_words_are_theirs(draft.text, draft.evidence):
+    if (
+        not grounding.plain(draft.text)
+        or not grounding.verbatim(challenge.text, draft.evidence)
+        or not grounding.quoted_words_are_theirs(draft.text, draft.evidence)
+    ):
         told.refused += 1
         return None
     if isinstance(draft, AcknowledgementDraft):

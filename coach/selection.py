@@ -45,8 +45,8 @@ class SetRules:
         """The rules for a set of `count`."""
         return cls(count, -(-count // 2) if quotable else 0, other, count >= 3, humble=True, close=count >= 5)
 
-    def relaxed(self) -> Iterator["SetRules"]:
-        """These rules, then weaker and weaker ones: an answer that misses a rule is better than none."""
+    def relaxed(self, asked: int = 0) -> Iterator["SetRules"]:
+        """These rules, then weaker and weaker ones: an answer that misses a rule is better than none. `asked` questions stand already."""
         yield self
         for quotes in range(self.quotes - 1, -1, -1):
             yield replace(self, quotes=quotes)
@@ -54,7 +54,7 @@ class SetRules:
         yield bare
         yield replace(bare, close=False, cover=False)
         loose = replace(bare, close=False, cover=False, humble=False)
-        for count in range(self.count, 0, -1):
+        for count in range(self.count, asked, -1):
             yield replace(loose, count=count)
 
 
@@ -70,22 +70,60 @@ class _Line:
     quotes: int = 0
 
 
-def choose(candidates: Sequence[Candidate], rules: SetRules) -> tuple[int, ...]:
-    """Indices of the best set in the order in which to ask it; fewer than asked for only if there are not enough candidates."""
-    for weaker in rules.relaxed():
-        if found := _search(candidates, weaker):
+class Seating:
+    """The same rules for drafts that come one by one: which of them may be asked now, with the places that are left for what is still missing."""
+
+    def __init__(self, rules: SetRules) -> None:
+        """Nothing was asked yet."""
+        self._rules = rules
+        self._line = _Line(0.0)
+        self.asked: list[Candidate] = []
+
+    @property
+    def left(self) -> int:
+        """Places that are free."""
+        return self._rules.count - len(self.asked)
+
+    def take(self, candidate: Candidate) -> bool:
+        """Give it the next place, if the rules can still be kept after it."""
+        place = len(self.asked)
+        if not self.left or not _fits(candidate, place, self._rules):
+            return False
+        grown = _grow(self._line, place, candidate, place, self._rules)
+        if grown is None:
+            return False
+        self._line = grown
+        self.asked.append(candidate)
+        return True
+
+
+def choose(candidates: Sequence[Candidate], rules: SetRules, asked: Sequence[Candidate] = ()) -> tuple[int, ...]:
+    """Indices of the best set in the order in which to ask it; fewer than asked for only if there are not enough candidates.
+
+    With `asked`, of what is to follow these, so that all together keep the rules.
+    """
+    for weaker in rules.relaxed(len(asked)):
+        if found := _search(candidates, weaker, asked):
             return found
     return ()
 
 
-def _search(candidates: Sequence[Candidate], rules: SetRules) -> tuple[int, ...]:
-    lines = [_Line(0.0)]
-    for place in range(rules.count):
+def _search(candidates: Sequence[Candidate], rules: SetRules, asked: Sequence[Candidate]) -> tuple[int, ...]:
+    lines = [_begun(asked)]
+    for place in range(len(asked), rules.count):
         fitting = [index for index, candidate in enumerate(candidates) if _fits(candidate, place, rules)]
         grown = [line for old in lines for index in fitting if (line := _grow(old, index, candidates[index], place, rules))]
         grown.sort(key=lambda line: (-line.score, line.chosen))
         lines = _kept(grown)
     return lines[0].chosen if lines else ()
+
+
+def _begun(asked: Sequence[Candidate]) -> _Line:
+    about = 0
+    for candidate in asked:
+        about |= _ABOUT[candidate.about]
+    other = any(candidate.perspective is Perspective.OTHER for candidate in asked)
+    return _Line(0.0, about=about, other=other, quotes=sum(candidate.quoted for candidate in asked))
 
 
 def _kept(grown: Sequence[_Line]) -> list[_Line]:

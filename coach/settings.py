@@ -1,4 +1,4 @@
-"""Every setting: an environment variable, its default, and what it does. Nothing else reads the environment."""
+"""Every setting: an environment variable, its default, and what it does. Nothing else of ours reads the environment."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +20,21 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        number = float(value)
+        if not low <= number <= high:
+            raise ValueError(f"wants a number from {low:g} to {high:g}")
+        return number
+
+    return read
+
+
+def _perhaps(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Empty means: not set."""
+    return lambda value: read(value) if value else None
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -54,6 +69,41 @@ class Settings:
     embedding_base_url: str = _setting("COACH_EMBEDDING_BASE_URL", "", str, "The endpoint's address; empty for OpenAI's own.")
     embedding_api_key: str = _setting("COACH_EMBEDDING_API_KEY", "", str, "The endpoint's key. Never shown.", secret=True)
     threads: int = _setting("COACH_THREADS", 2, _whole(1, 64), "How many threads read write-ups; as many as there are cores is enough.")
+
+    engine: str = _setting(
+        "COACH_ENGINE",
+        "auto",
+        _one_of("auto", "bank", "llm"),
+        "Who drafts unless a request says: `auto` is the language model if COACH_MODEL names one, else the library (`bank`).",
+    )
+    model: str = _setting(
+        "COACH_MODEL", "", str, "The language model that drafts; at Azure the deployment. Empty: none, and nothing leaves this process."
+    )
+    openai_api_key: str = _setting("OPENAI_API_KEY", "", str, "The key for the model. A server of your own may need none. Never shown.", secret=True)
+    openai_base_url: str = _setting("OPENAI_BASE_URL", "", str, "The address of any server that speaks Chat Completions; empty for OpenAI's own.")
+    openai_organization: str = _setting("OPENAI_ORG_ID", "", str, "Your organisation at OpenAI.")
+    openai_project: str = _setting("OPENAI_PROJECT_ID", "", str, "Your project at OpenAI.")
+    azure_endpoint: str = _setting("AZURE_OPENAI_ENDPOINT", "", str, "The address of your Azure OpenAI resource; set, it is used instead of OpenAI.")
+    azure_api_key: str = _setting("AZURE_OPENAI_API_KEY", "", str, "Its key. Never shown.", secret=True)
+    azure_ad_token: str = _setting("AZURE_OPENAI_AD_TOKEN", "", str, "Or a Microsoft Entra token. Never shown.", secret=True)
+    azure_api_version: str = _setting("OPENAI_API_VERSION", "", str, "The version of Azure's API, such as 2024-10-21.")
+    temperature: float | None = _setting("COACH_TEMPERATURE", None, _perhaps(_number(0, 2)), "Of the model; not sent unless set.")
+    seed: int | None = _setting("COACH_SEED", None, _perhaps(_whole(0, 2**31 - 1)), "Of the model; not sent unless set.")
+    reasoning_effort: str = _setting(
+        "COACH_REASONING_EFFORT", "", _one_of("", "none", "minimal", "low", "medium", "high"), "Of a model that reasons; not sent unless set."
+    )
+    model_deadline: float = _setting("COACH_MODEL_DEADLINE", 25.0, _number(1, 300), "Seconds for the model in all; then the library answers.")
+    model_idle: float = _setting("COACH_MODEL_IDLE", 10.0, _number(0.5, 300), "Seconds without a word from the model before it is given up.")
+    model_window: int = _setting("COACH_MODEL_WINDOW", 32_000, _whole(512, 10_000_000), "Tokens that the model can take, in and out.")
+    model_output: int = _setting("COACH_MODEL_OUTPUT", 1200, _whole(64, 100_000), "Tokens that it may write; more for one that reasons.")
+    price_input: float = _setting("COACH_PRICE_INPUT", 0.0, _number(0, 1e6), "Price of a million tokens sent, in your currency.")
+    price_cached: float = _setting("COACH_PRICE_CACHED", 0.0, _number(0, 1e6), "Price of a million tokens sent that the provider had cached.")
+    price_output: float = _setting("COACH_PRICE_OUTPUT", 0.0, _number(0, 1e6), "Price of a million tokens written.")
+    cost_cap: float = _setting("COACH_COST_CAP", 0.0, _number(0, 1e6), "The most that one call may cost; 0 for no cap. It needs the prices.")
+    most_waiting: int = _setting(
+        "COACH_MOST_WAITING", 16, _whole(1, 10_000), "Write-ups that may wait to be read; those that come beyond get 503 at once, with Retry-After."
+    )
+    most_open: int = _setting("COACH_MOST_OPEN", 1200, _whole(1, 100_000), "Answers that may be under way at once; then the same.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

@@ -4,12 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import uvicorn
 
-from coach.bootstrap import Coach, assemble
+from coach import prompts
+from coach.bootstrap import Coach, assemble, with_model
 from coach.knowledge.embedders import MiniLM
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.shelf import Shelves
@@ -76,3 +78,9 @@ class serving:  # noqa: N801 (it is used like a function)
     def __exit__(self, *_details: object) -> None:
         self._server.should_exit = True
         self._thread.join(10)
+
+
+def modelled(coach: Coach, url: str, **changes: object) -> Coach:
+    """The same coach with a language model at this address."""
+    settings = replace(coach.settings, **{"model": "tiny", "openai_base_url": url, **changes})
+    return with_model(coach, settings, prompts.load(data_folder("prompts")))

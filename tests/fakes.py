@@ -1,6 +1,6 @@
 """Stand-ins for the ports, written by hand: what they say is set by the test, and nothing else happens."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,19 +9,18 @@ from coach.errors import EmbedderUnavailable
 from coach.knowledge.embedders import Reading, Span, Vectors, unit
 from coach.model import (
     About,
-    AcknowledgementDraft,
     Challenge,
     Draft,
     Evidence,
     Finding,
     Form,
     Found,
-    Notice,
     Passage,
     Perspective,
     Skill,
     Source,
 )
+from coach.ports import Written
 
 TEXT = "I said it in front of everyone. He has not spoken to me since, and I never asked him what it was like."
 
@@ -54,11 +53,14 @@ class FakeLibrary:
 class FakeWriter:
     """Writes what it was given."""
 
-    drafts: Sequence[AcknowledgementDraft | Draft | Notice]
+    drafts: Sequence[Written]
     engine: str = "bank"
     model: str | None = None
+    prompt: str | None = None
 
-    async def draft(self, challenge: Challenge, finding: Awaitable[Finding], language: str) -> AsyncIterator[AcknowledgementDraft | Draft | Notice]:
+    async def draft(
+        self, challenge: Challenge, finding: Awaitable[Finding], language: str, asked: Sequence[Draft] = ()
+    ) -> AsyncGenerator[Written, None]:
         for item in self.drafts:
             yield item
 

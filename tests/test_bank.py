@@ -20,7 +20,7 @@ def compose(coach):
         async def drafts():
             challenge = Challenge(text, count=count, focus=focus, functions=functions)
             finding = asyncio.ensure_future(coach.needs.library.find(text, 6))
-            return [item async for item in coach.needs.writer.draft(challenge, finding, language)]
+            return [item async for item in coach.needs.bank.writer.draft(challenge, finding, language)]
 
         return asyncio.run(drafts())
 

@@ -2,7 +2,7 @@ import pytest
 
 from coach.errors import ChallengeTooLong, ChallengeTooThin
 from coach.model import Acknowledged, AcknowledgementDraft, Asked, Challenge, Closed, Evidence, Finding, Found, Notice, Noticed, Opened
-from coach.reflect import MOST_CHARACTERS, Needs, accept, reflect
+from coach.reflect import MOST_CHARACTERS, Answering, Needs, accept, reflect
 from tests.fakes import PASSAGE, TEXT, FakeDetector, FakeLibrary, FakeWriter, draft, evidence
 
 QUOTE = evidence("I never asked him")
@@ -10,7 +10,7 @@ HEARD = AcknowledgementDraft('You write "I never asked him".', (QUOTE,))
 
 
 async def answer(*drafts, text=TEXT, count=3, language="en", asked_for=None, library=None):
-    needs = Needs(library or FakeLibrary(), FakeWriter(drafts), FakeDetector(language), "A program, not a person.")
+    needs = Needs(library or FakeLibrary(), Answering(FakeWriter(drafts), "A program, not a person."), FakeDetector(language))
     return [event async for event in reflect(Challenge(text, count=count, language=asked_for), needs)]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from coach.errors import StoreUnavailable
 from coach.model import Closed, Opened, Provenance
+from coach.reflect import Answering
 from coach.web.events import sse
 from tests.conftest import serving
 from tests.fakes import FakeWriter
@@ -68,7 +69,7 @@ class Waiting(FakeWriter):
         super().__init__(())
         self.begun, self.ended = asyncio.Event(), None
 
-    async def draft(self, challenge, finding, language):
+    async def draft(self, challenge, finding, language, asked=()):
         started = time.monotonic()
         try:
             await asyncio.sleep(30)
@@ -83,14 +84,16 @@ def test_a_caller_who_hangs_up_ends_the_work_over_a_real_socket(coach):
     from dataclasses import replace
 
     writer = Waiting()
-    with serving(replace(coach, needs=replace(coach.needs, writer=writer))) as url:
+    with serving(replace(coach, needs=replace(coach.needs, bank=Answering(writer, "A program.")))) as url:
         host, port = url.removeprefix("http://").split(":")
         body = b'{"challenge": "one two three four five six"}'
         lines = ["POST /v1/reflections HTTP/1.1", f"host: {host}", "accept: text/event-stream", "content-type: application/json"]
         head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""])
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(head.encode() + body)
-            assert b"event: opened" in connection.recv(4096) + connection.recv(4096)
+            read = b""
+            while b"event: opened" not in read:
+                read += connection.recv(4096)
         deadline = time.monotonic() + 5
         while writer.ended is None and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -20,7 +20,8 @@ from coach.web.app import create_app
 def command(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the API."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for wire in ("httpx", "httpx2"):
+        logging.getLogger(wire).setLevel(logging.WARNING)
     coach = assemble(settings, Bar("Reading the library"))
     gc.freeze()  # what was loaded stays: the collector need not look through half a million objects again and again
     address, number = host or settings.host, settings.port if port is None else port

@@ -5,12 +5,13 @@ token vectors, and, where the write-up is at hand, rules of context. README.md i
 """
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from coach.errors import CoachError
-from coach.guard import rules
+from coach.guard import rules, statement
 from coach.guard.context import Context, broken
 from coach.guard.head import Head, Reading, head
 from coach.guard.phrases import PACKS, messages, pack
@@ -22,6 +23,7 @@ from coach.model import SEAL, Acknowledgement, AcknowledgementDraft, Draft, Ques
 VERSION = "2"
 SURE = 0.5  # from here on the head's reason stands beside a rule's
 SURE_OF_STATEMENT = 0.8
+TRIED_AGAIN_AFTER = 30.0  # seconds
 READ = "reading"  # the name of the rule where the head refuses by itself
 
 Scope = Literal["full", "phrases", "structure"]
@@ -128,12 +130,12 @@ def admit(draft: Draft, identifier: str, context: Context | None = None) -> Ques
 
 
 def acknowledge(draft: AcknowledgementDraft) -> Acknowledgement | Refusal:
-    """Make an Acknowledgement of a draft: at most 30 words, nothing asked, nothing advised, diagnosed or blamed."""
+    """Make an Acknowledgement of a draft: one sentence, at most 30 words, nothing asked, advised, praised, diagnosed or blamed."""
+    sentence = read(draft.text)
     verdict = check(draft.text, language=ENGLISH)
-    findings = tuple(finding for finding in verdict.findings if _forbids(finding, verdict))
-    if not findings and "?" in read(draft.text).plain:
-        findings = (Finding(Reason.STACKED, "asks", (0, len(draft.text)), "An acknowledgement does not ask."),)
-    return Refusal(replace(verdict, accept=False, findings=findings)) if findings else Acknowledgement(draft.text, draft.evidence, SEAL)
+    found = [finding for finding in verdict.findings if _forbids(finding, verdict)]
+    found += [_finding(sentence, hit) for hit in statement.faults(sentence)]
+    return Refusal(_verdict(found, ENGLISH, verdict.scope, verdict.likely)) if found else Acknowledgement(draft.text, draft.evidence, SEAL)
 
 
 def _forbids(finding: Finding, verdict: Verdict) -> bool:
@@ -144,12 +146,18 @@ def _forbids(finding: Finding, verdict: Verdict) -> bool:
 
 
 def _head() -> Head | None:
-    """The head, or None where the encoder cannot be had: the rules go on alone, and each verdict says so."""
+    """The head, or None where the encoder cannot be had: the rules go on alone, and each verdict says so. It is tried again after a while."""
+    if time.monotonic() < _missing_until[0]:
+        return None
     try:
         return head()
     except (CoachError, OSError, ValueError, KeyError) as error:
         log.warning("the guard judges by its phrases alone: %s", type(error).__name__)
+        _missing_until[0] = time.monotonic() + TRIED_AGAIN_AFTER
         return None
+
+
+_missing_until = [0.0]
 
 
 def _hits(sentence: Sentence, spoken: str, context: Context | None, scope: Scope) -> Iterator[Hit]:

@@ -83,6 +83,7 @@ class ChromaLibrary:
         self.shelves = shelves
         self._store = store
         self._notices = notices
+        self.waiting = 0  # write-ups that are being read or wait to be
         self._passages = {passage.id: passage for passage in shelves.first.knowledge.passages}
 
     @property
@@ -92,7 +93,11 @@ class ChromaLibrary:
 
     async def find(self, text: str, limit: int) -> Finding:
         """The passages nearest to a write-up, best first, at most one of a document, with cosine scores."""
-        shelf, reading, notices = await asyncio.to_thread(self.shelves.read, text)
+        self.waiting += 1
+        try:
+            shelf, reading, notices = await asyncio.to_thread(self.shelves.read, text)
+        finally:
+            self.waiting -= 1
         notices = self._notices + notices
         if shelf is self.shelves.plain:  # Chroma holds vectors of the first embedder only
             return Finding(shelf.nearest(reading, limit), notices)

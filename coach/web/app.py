@@ -12,6 +12,7 @@ from litestar.static_files import create_static_files_router
 
 from coach import __version__
 from coach.bootstrap import Coach
+from coach.web.door import Door
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.requests import name_request
 from coach.web.routes import HANDLERS as ROUTES
@@ -21,10 +22,10 @@ MOST_BODY_BYTES = 131_072
 
 def create_app(coach: Coach) -> Litestar:
     """The service. The same coach may stand behind several applications."""
-    assets = "/schema/assets"
+    assets, door = "/schema/assets", Door(coach)
     return Litestar(
         route_handlers=[*ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
-        dependencies={"coach": Provide(lambda: coach, sync_to_thread=False)},
+        dependencies={"coach": Provide(lambda: coach, sync_to_thread=False), "door": Provide(lambda: door, sync_to_thread=False)},
         exception_handlers=PROBLEMS,
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=OpenAPIConfig(

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents. One table says what each code means; nothing a person wrote goes into one."""
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from coach.errors import ChallengeTooLong, ChallengeTooThin, CoachError, Malformed
+from coach.errors import Busy, ChallengeTooLong, ChallengeTooThin, CoachError, Malformed, ModelUnavailable
 from coach.web.requests import request_id
 
 log = logging.getLogger("coach.web")
@@ -34,6 +35,11 @@ CATALOGUE: Mapping[str, Kind] = {
     "unsupported-media-type": Kind(415, "The body is not JSON", "Send Content-Type: application/json."),
     "method-not-allowed": Kind(405, "This address does not answer to that method", "The Allow header lists those it answers to."),
     "not-found": Kind(404, "There is nothing at this address", "The documentation at /schema lists every address."),
+    "model-unavailable": Kind(
+        502, "The language model did not do", "The request wanted no other answer. `trouble` says what happened; it can be tried again."
+    ),
+    "model-timeout": Kind(504, "The language model took too long", "The request wanted no other answer. It can be tried again."),
+    "busy": Kind(503, "There is more to do than can be done in good time", "Retry-After says when to try again."),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "challenge-too-long", 415: "unsupported-media-type", 400: "malformed"}
@@ -51,6 +57,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     pointer: str | None = None
     limit: int | None = None
     unit: str | None = None
+    trouble: str | None = None
 
 
 def problem(request: Request[Any, Any, Any], code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response[Problem]:
@@ -68,6 +75,11 @@ def _ours(request: Request[Any, Any, Any], error: CoachError) -> Response[Proble
             return problem(request, error.code, str(error), pointer="/challenge")
         case Malformed():
             return problem(request, error.code, str(error), pointer=error.pointer)
+        case ModelUnavailable():
+            wait = {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else None
+            return problem(request, error.code, str(error), wait, trouble=error.trouble)
+        case Busy():
+            return problem(request, error.code, str(error), {"retry-after": str(error.retry_after)})
         case _:
             return _unexpected(request, error)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
@@ -16,7 +17,9 @@ from litestar.response import Stream
 from coach import guard
 from coach.bootstrap import Coach
 from coach.errors import Malformed
+from coach.model import Event
 from coach.reflect import accept, reflect
+from coach.web.door import Door, Gone, unless_gone
 from coach.web.events import sse
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, MEDIA_TYPE, Problem
@@ -58,7 +61,16 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
         200: ResponseSpec(
             ReflectionAnswer, generate_examples=False, description="The answer", examples=[Example(summary="Three questions", value=ANSWER)]
         ),
-        **_documented("malformed", "challenge-too-long", "unsupported-media-type", "challenge-too-thin", "internal"),
+        **_documented(
+            "malformed",
+            "challenge-too-long",
+            "unsupported-media-type",
+            "challenge-too-thin",
+            "internal",
+            "model-unavailable",
+            "model-timeout",
+            "busy",
+        ),
     },
     tags=["reflections"],
 )
@@ -66,18 +78,32 @@ async def create_reflection(
     data: Annotated[ReflectionRequest, BodyKwarg(examples=[Example(summary="A quarrel at a seam", value=REQUEST)])],
     request: Request[Any, Any, Any],
     coach: NamedDependency[Coach],
-) -> Response[ReflectionAnswer] | Stream:
+    door: NamedDependency[Door],
+) -> Response[ReflectionAnswer] | Response[None] | Stream:
     """Reflect on a challenge."""
     refuse_unsendable(data)
     challenge = data.to_challenge()
     accept(challenge)
-    events = reflect(challenge, coach.needs)
+    coach.needs.answering(challenge)
+    door.check()
+    events = door.through(reflect(challenge, coach.needs))
     if wants_stream(request.headers):
         return Stream(sse(events), media_type=EVENT_STREAM, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    try:
+        return Response(await unless_gone(request, _folded(events)), headers={"cache-control": "no-store"})
+    except Gone:
+        return Response(None, status_code=CLIENT_CLOSED_REQUEST)
+
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's; nobody reads it
+
+
+async def _folded(events: AsyncGenerator[Event, None]) -> ReflectionAnswer:
     folder = Folder()
-    async for event in events:
-        folder.add(event)
-    return Response(folder.answer(), headers={"cache-control": "no-store"})
+    async with aclosing(events):
+        async for event in events:
+            folder.add(event)
+    return folder.answer()
 
 
 @post(

@@ -12,9 +12,11 @@ from coach.model import (
     Asked,
     Challenge,
     Closed,
+    Engine,
     Event,
     Evidence,
     Failed,
+    Fallback,
     Form,
     Found,
     Noticed,
@@ -40,10 +42,18 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     role: Label | None = None
     functions: Annotated[list[Label], msgspec.Meta(max_length=20, description="The functions, teams or sites involved.")] = []
     language: Tag | None = None
+    engine: Annotated[
+        Engine,
+        msgspec.Meta(description="Who drafts: a language model (`llm`), the curated library (`bank`), or whichever the operator has set (`auto`)."),
+    ] = Engine.AUTO
+    fallback: Annotated[
+        Fallback,
+        msgspec.Meta(description="Where the model fails: questions of the library (`bank`), or a problem document with 502 or 504 (`never`)."),
+    ] = Fallback.BANK
 
     def to_challenge(self) -> Challenge:
         """As the use-case knows it."""
-        return Challenge(self.challenge, self.count, tuple(self.focus), self.role, tuple(self.functions), self.language)
+        return Challenge(self.challenge, self.count, tuple(self.focus), self.role, tuple(self.functions), self.language, self.engine, self.fallback)
 
 
 class EvidenceOut(msgspec.Struct, frozen=True):
@@ -138,7 +148,7 @@ class ReflectionAnswer(msgspec.Struct, frozen=True):
     coverage: CoverageOut
     notices: list[NoticeOut]
     provenance: ProvenanceOut
-    usage: dict[str, int]
+    usage: dict[str, float]
 
 
 class OpenedOut(msgspec.Struct, frozen=True):
@@ -163,7 +173,7 @@ class ClosedOut(msgspec.Struct, frozen=True):
 
     coverage: CoverageOut
     guidance: list[GuidanceOut]
-    usage: dict[str, int]
+    usage: dict[str, float]
 
 
 class FailedOut(msgspec.Struct, frozen=True):

