@@ -169,10 +169,8 @@ def test_it_names_the_most_serious_reason(sentence, reason):
         "On a scale from 0 to 10, how clear is this to you today?",
         'You write "which is probably why nobody asked me": what is it like to see that on the page?',
         "What do you hear when he reads every step back “in this flat voice”?",
-        pytest.param(
-            "What would Brent say he was protecting in those three weeks of silence?",
-            marks=pytest.mark.xfail(reason="refused as leading by the head of version 2 (see the receipt): it has read too few circular questions"),
-        ),
+        "What would Brent say he was protecting in those three weeks of silence?",
+        "What would Bernd make of the audit?",
     ],
 )
 def test_it_passes_what_a_good_coach_asks(sentence):

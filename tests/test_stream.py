@@ -78,7 +78,7 @@ class Waiting(FakeWriter):
         yield
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)  # the index may have to be built first
 def test_a_caller_who_hangs_up_ends_the_work_over_a_real_socket(coach):
     """Within a second of the socket's closing."""
     from dataclasses import replace

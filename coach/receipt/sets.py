@@ -65,6 +65,13 @@ def _row(row: dict[str, str | None]) -> Row:
     return Row(str(row["id"]), str(row["text"]), row["reason"], language, kind, bool(row.get("hard")))
 
 
+_AUTHORS = {
+    "w": "coach questions by an author who saw neither rules nor data",
+    "v": "coach questions by a second such author (failures of an earlier guard were looked at)",
+    "u": "coach questions by a third such author (failures were looked at, and led to training data)",
+}
+
+
 def own(cases: Path) -> list[Labelled]:
     """Our held-out sentences: the part `test`, by the speech and the language they are in, and those of authors who saw nothing of the guard."""
     test = [row for row in read(cases / "guard.jsonl") if row.part == "test"]
@@ -72,11 +79,7 @@ def own(cases: Path) -> list[Labelled]:
     unseen = read(cases / "guard_unseen.jsonl")
     coach = [row for row in english if row.kind == "coach"]
     sets = [
-        Labelled("coach questions by an author who saw neither rules nor data", [row for row in unseen if row.id.startswith("v")]),
-        Labelled(
-            "coach questions by another such author (not quite clean, see tests/cases)",
-            [row for row in unseen if row.id.startswith("u")],
-        ),
+        *(Labelled(name, [row for row in unseen if row.id.startswith(letter)]) for letter, name in _AUTHORS.items()),
         Labelled("coach questions, test part", [row for row in coach if not row.hard]),
         Labelled("coach questions written to fool an earlier guard, test part", [row for row in coach if row.hard]),
         Labelled("counselling, test part", [row for row in english if row.kind == "counselling"]),

@@ -24,7 +24,7 @@ from coach.model import AcknowledgementDraft, Evidence
 from tests.bench.speed import served
 
 HERE = Path(__file__).parents[1]
-DEADLINE, GRACE = 6.0, 0.5
+DEADLINE, GRACE = 12.0, 0.5
 RECORDED = ("s12", "s10")
 
 
@@ -96,7 +96,13 @@ def main() -> None:
     times: list[float] = []
     recorded: list[dict[str, Any]] = []
     with model_server() as model, tempfile.TemporaryDirectory() as data:
-        settings = {"COACH_MODEL": "smollm2-135m", "OPENAI_BASE_URL": model, "COACH_MODEL_DEADLINE": str(DEADLINE), "COACH_MODEL_WINDOW": "4096"}
+        settings = {
+            "COACH_MODEL": "smollm2-135m",
+            "OPENAI_BASE_URL": model,
+            "COACH_MODEL_DEADLINE": str(DEADLINE),
+            "COACH_MODEL_WINDOW": "1900",
+            "COACH_MODEL_OUTPUT": "600",
+        }
         with served(data, settings) as (url, _, _), httpx.Client(base_url=url, timeout=60) as client:
             for row in rows:
                 for door in (over_http, over_sse):
