@@ -1,7 +1,7 @@
 """A real model server: llama.cpp with a tiny model (SmolLM2, 135M), whose drafts are poor. Run it with `make test-llm`.
 
 The 28 write-ups go through HTTP and through SSE. Whatever the model writes, every answer must be whole, in time, and hold nothing that the
-guard and the grounding checks do not admit. `--record` writes two of the answers to tests/receipts.
+guard and the grounding checks do not admit. `--record` asks for two of the answers only, and writes them to tests/receipts.
 """
 
 import json
@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,7 @@ from coach.model import AcknowledgementDraft, Evidence
 from tests.bench.speed import served
 
 HERE = Path(__file__).parents[1]
-DEADLINE, GRACE = 12.0, 0.5
+DEADLINE, GRACE = 20.0, 0.5
 RECORDED = ("s12", "s10")
 
 
@@ -37,8 +38,8 @@ def model_server() -> Iterator[str]:
     folder = Path(((spec and spec.submodule_search_locations) or [""])[0])
     params = xllamacpp.CommonParams()
     params.model.path = str(next(folder.glob("*.gguf")))
-    params.n_ctx, params.n_parallel, params.port, params.verbosity = 4096, 1, 0, 0
-    params.cpuparams.n_threads = 2
+    params.n_ctx, params.n_parallel, params.port, params.verbosity = 6144, 2, 0, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
     server = xllamacpp.Server(params)  # it ends with its last reference
     yield f"{server.listening_address}/v1"
 
@@ -72,6 +73,12 @@ def over_http(client: httpx.Client, challenge: str) -> dict[str, Any]:
     return answer
 
 
+def asked(door: Callable[[httpx.Client, str], dict[str, Any]], client: httpx.Client, challenge: str) -> tuple[dict[str, Any], float]:
+    """An answer and the seconds it took."""
+    started = time.monotonic()
+    return door(client, challenge), time.monotonic() - started
+
+
 def check(challenge: str, answer: dict[str, Any], taken: float, passages: dict[str, str]) -> None:
     """Raises AssertionError for whatever may not be."""
     assert taken < DEADLINE + GRACE, f"took {taken:.1f} s"
@@ -91,6 +98,7 @@ def check(challenge: str, answer: dict[str, Any], taken: float, passages: dict[s
 def main() -> None:
     """Run all, print what happened to the drafts, leave with 1 at the first breach."""
     rows = [json.loads(line) for line in (HERE / "cases" / "writeups.jsonl").open(encoding="utf-8")]
+    chosen = [row for row in rows if row["id"] in RECORDED] if "--record" in sys.argv else rows
     passages = {passage.id: passage.text for passage in load(data_folder("knowledge")).passages}
     counts: Counter[str] = Counter()
     times: list[float] = []
@@ -100,19 +108,20 @@ def main() -> None:
             "COACH_MODEL": "smollm2-135m",
             "OPENAI_BASE_URL": model,
             "COACH_MODEL_DEADLINE": str(DEADLINE),
-            "COACH_MODEL_WINDOW": "1900",
-            "COACH_MODEL_OUTPUT": "600",
+            "COACH_MODEL_WINDOW": "1050",
+            "COACH_MODEL_OUTPUT": "200",
+            "COACH_MODEL_IDLE": "20",
         }
         with served(data, settings) as (url, _, _), httpx.Client(base_url=url, timeout=60) as client:
-            for row in rows:
-                for door in (over_http, over_sse):
-                    started = time.monotonic()
-                    answer = door(client, row["text"])
-                    times.append(time.monotonic() - started)
-                    check(row["text"], answer, times[-1], passages)
+            for row in chosen:
+                with ThreadPoolExecutor(2) as both:  # at once, as the server then reads two for the price of one
+                    answers = list(both.map(lambda door, text: asked(door, client, text), (over_http, over_sse), [row["text"]] * 2))
+                for answer, taken in answers:
+                    check(row["text"], answer, taken, passages)
                     counts += tally(answer)
-                    if door is over_http and row["id"] in RECORDED:
-                        recorded.append({"writeup": row["id"], **answer})
+                    times.append(taken)
+                if row["id"] in RECORDED:
+                    recorded.append({"writeup": row["id"], **answers[0][0]})
                 print(f"{row['id']}: {times[-2]:.1f} s, {times[-1]:.1f} s  {dict(counts)}", flush=True)
     print(f"\n{len(times)} answers, all whole and in time (at most {max(times):.1f} s of {DEADLINE + GRACE:.1f}); {dict(counts)}")
     assert counts["drafts"], "the model drafted nothing, so nothing was tried"
