@@ -122,6 +122,8 @@ async def request(port: int, number: int, text: str, *, stream: bool, path: str 
         while line := await reader.readline():
             if line.startswith(b"HTTP/1.1 "):
                 status = int(line[9:12])
+            elif line.startswith(b"data: [DONE]"):
+                break  # the provider itself keeps its connections
             elif line.startswith(b"event: asked"):
                 asked[len(asked)] = time.perf_counter()
     finally:
@@ -169,6 +171,11 @@ def started(module: str, port: int, more: dict[str, str]) -> Iterator[psutil.Pro
     finally:
         process.terminate()
         process.wait(20)
+
+
+def plainly(writeup: str) -> str:
+    """A write-up without the number it begins with."""
+    return writeup.split(". ", 1)[1]
 
 
 def free_port() -> int:
@@ -260,15 +267,21 @@ async def measure(data: str) -> None:
     """All figures, one table."""
     provider = Provider()
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0, backlog=4096)
-    bench = Bench(provider, server.sockets[0].getsockname()[1], free_port(), free_port(), next(writeups(1)))
+    bench = Bench(provider, server.sockets[0].getsockname()[1], free_port(), free_port(), plainly(next(writeups(1))))
     settings = {**env(data), "COACH_MODEL": "tiny", "OPENAI_BASE_URL": f"http://127.0.0.1:{bench.upstream}/v1"}
     with started("tests.bench.unembedded", bench.coach, settings) as process, started("tests.bench.passthrough", bench.plain, settings):
-        rows = [*await bench.at_a_calm_rate(), *await bench.at_full_speed(), *await bench.in_crowds(process)]
-    rows += await overload(data, provider)
+        print(f"{os.cpu_count()} cores, {cpu()}\n\n| measure | figure | bound | |\n|---|---|---|---|")
+        show(await bench.at_a_calm_rate())
+        show(await bench.at_full_speed())
+        show(await bench.in_crowds(process))
+    show(await overload(data, provider))
     server.close()
-    print(f"{os.cpu_count()} cores, {cpu()}\n\n| measure | figure | bound | |\n|---|---|---|---|")
+
+
+def show(rows: list[Row]) -> None:
+    """Lines of the table, as soon as they are there."""
     for name, figure, bound, met in rows:
-        print(f"| {name} | {figure} | {bound} | {'met' if met else 'NOT MET'} |")
+        print(f"| {name} | {figure} | {bound} | {'met' if met else 'NOT MET'} |", flush=True)
 
 
 async def overload(data: str, provider: Provider) -> list[Row]:
@@ -277,7 +290,7 @@ async def overload(data: str, provider: Provider) -> list[Row]:
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0, backlog=4096)
     port = free_port()
     settings = {**env(data), "COACH_MODEL": "tiny", "OPENAI_BASE_URL": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"}
-    texts, numbers = list(writeups(40)), iter(range(10**6, 10**9))
+    texts, numbers = list(map(plainly, writeups(40))), iter(range(10**6, 10**9))
 
     def one(number: int) -> Awaitable[Taken]:
         return request(port, number, texts[number % 40] + f" {number}", stream=False)
