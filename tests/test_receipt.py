@@ -85,7 +85,7 @@ def test_the_command_writes_a_receipt(tmp_path):
     cases.mkdir()
     lines = [json.dumps({"id": row.id, "text": row.text, "reason": row.reason}) for row in ROWS]
     for name in ("guard.jsonl", "guard_unseen.jsonl"):
-        (cases / name).write_text("\n".join(lines).replace('"a-', '"v-'), encoding="utf-8")
+        (cases / name).write_text("\n".join(lines).replace('"a-', '"w-'), encoding="utf-8")
     done = CliRunner().invoke(cli, ["receipt", "guard", "--cases", str(cases), "--external", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "out" / "receipt.json").read_text(encoding="utf-8"))["sets"][0]["accuracy"] == 1
