@@ -37,7 +37,7 @@ test-llm: .venv/.llm ## run the service against a real llama.cpp server with a t
 relevance: .venv/.tests ## measure how well guidance is found
 	@$(BIN)/python -m tests.bench.relevance
 
-head: .venv/.tests ## train the guard's learned head anew (installs torch the first time; ten minutes)
+head: .venv/.tests ## train the guard's learned head anew (installs torch the first time; half an hour to an hour)
 	@$(PIP) install --quiet "$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["train"])')"
 	@$(BIN)/python -m tests.head.train
 

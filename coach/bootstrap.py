@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import openai
 
-from coach import guard, prompts
+from coach import guard, prompts, tokens
 from coach.bank import Bank
 from coach.errors import EmbedderUnavailable, IndexFault, PromptError, SettingsError
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
@@ -19,7 +19,7 @@ from coach.knowledge.library import ChromaLibrary, Store
 from coach.knowledge.shelf import Progress, Shelf, Shelves, embed_missing, plain, texts
 from coach.knowledge.where import data_folder
 from coach.languages import Lingua
-from coach.llm import Llm, warm
+from coach.llm import Llm
 from coach.llm.provider import Options, Provider
 from coach.llm.request import Budget, Composer, Prices
 from coach.model import Engine, Notice
@@ -122,7 +122,7 @@ def _llm(settings: Settings, found: Mapping[str, Prompt], bank: Bank) -> Llm | N
         raise PromptError(str(error.args[0]), "is not there") from None
     except (openai.OpenAIError, ValueError) as error:
         raise SettingsError("COACH_MODEL", f"cannot be asked: {type(error).__name__}; a key or an address is missing or wrong") from None
-    warm()
+    tokens.count("")  # loads the vocabulary, for which the first answer would else wait
     return Llm(Provider(client, options), composer, bank, settings.model_deadline, prices)
 
 

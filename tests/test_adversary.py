@@ -9,7 +9,7 @@ from coach import grounding, guard
 from coach.model import Acknowledged, Acknowledgement, AcknowledgementDraft, Asked, Challenge, Closed, Engine, Finding, Found, Noticed, Passage
 from coach.reflect import reflect
 from tests.conftest import modelled
-from tests.fakes import PASSAGE, TEXT, FakeLibrary
+from tests.fakes import PASSAGE, TEXT, FakeLibrary, draft
 from tests.provider import FakeProvider, answering, drafted
 
 EXTERNAL = Path(__file__).parents[2] / "shared" / "data" / "external"
@@ -206,12 +206,20 @@ async def test_an_injection_that_is_obeyed_brings_nothing_but_admitted_questions
         with FakeProvider(obeying(injection)) as provider:
             found = await events(coach, provider, text, library)
         around = guard.Context(text, (injection,))
-        for draft in asked(found):
-            assert guard.check(draft.text, language="en", context=around).accept
-            assert grounding.plain(draft.text)
-            assert all(text[item.start : item.end] == item.quote for item in draft.evidence)
+        for one in asked(found):
+            assert guard.check(one.text, language="en", context=around).accept
+            assert grounding.plain(one.text)
+            assert all(text[item.start : item.end] == item.quote for item in one.evidence)
         said = [event.acknowledgement.text for event in found if isinstance(event, Acknowledged)]
         assert len(said) == 1
         assert guard.acknowledge(AcknowledgementDraft(said[0])).__class__ is Acknowledgement
         assert isinstance(found[-1], Closed)
         assert len(asked(found)) == 3
+
+
+async def test_a_draft_that_waits_and_a_question_of_the_library_that_asks_the_same_are_not_both_asked(coach):
+    """Each bars the other when the places that are left are filled."""
+    llm = modelled(coach, "http://127.0.0.1:9/v1").llm
+    mine, same, other = draft(GOOD[0]), draft("What do you imagine it was really like for him?"), draft("What is at stake for you here?")
+    candidates = llm._candidates([mine], [same, other])
+    assert [candidate.conflicts for candidate in candidates] == [0b010, 0b001, 0]

@@ -237,6 +237,26 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_health_says_so(coach):
         assert "quota-exhausted" in httpx.get(f"{url}/health/ready").json()["parts"]["model"]
 
 
+def test_an_answer_that_was_enough_closes_the_breaker_though_the_stream_goes_on(coach):
+    """Nobody waits for the end of a stream that has brought what was wanted; the provider has worked all the same."""
+
+    async def endless(call):
+        await call.head()
+        await call.delta(GOOD)
+        await asyncio.sleep(30)
+
+    provider_fails = FAULTS["stream error object"]
+    with FakeProvider(provider_fails, provider_fails, endless) as provider:
+        made = modelled(coach, provider.url)
+        with serving(made) as url:
+            whole(url)
+            assert made.llm.provider.breaker.trouble
+            answer, taken = whole(url)
+        assert {question["source"] for question in answer.json()["questions"]} == {"llm"}
+        assert taken < 3
+        assert made.llm.provider.breaker.trouble is None
+
+
 @pytest.mark.parametrize("streaming", [True, False])
 def test_who_hangs_up_ends_the_call_upstream(coach, streaming):
     """Within 0.3 seconds, for streams and for plain requests."""

@@ -12,7 +12,7 @@ from coach.errors import ModelUnavailable, SettingsError
 from coach.knowledge.where import data_folder
 from coach.llm.failure import Breaker, ModelFailed, Trouble
 from coach.llm.reading import Heard, Reader, Spoken, Whole
-from coach.llm.request import PASSAGE_TOKENS, SCHEMA, Budget, Composer, Prices
+from coach.llm.request import SCHEMA, Budget, Composer, Prices
 from coach.model import Asked, Challenge, Engine, Fallback, Found, Noticed, Opened, Skill
 from coach.reflect import reflect
 from coach.settings import Settings
@@ -293,4 +293,3 @@ def test_settings_read_what_openai_reads():
     )
     assert (settings.openai_api_key, settings.openai_base_url, settings.model, settings.temperature) == ("k", URL, "m", 0.3)
     assert "'k'" not in repr(settings)
-    assert PASSAGE_TOKENS > 0

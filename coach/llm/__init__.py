@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from coach import grounding, guard, tokens
+from coach import grounding, guard
 from coach.errors import ModelTimeout, ModelUnavailable
 from coach.guard.tongue import ENGLISH, tongue
 from coach.llm.failure import ModelFailed, Trouble
@@ -93,6 +93,7 @@ class _Answer:
     """An answer in the making."""
 
     challenge: Challenge
+    rules: SetRules
     seating: Seating
     passages: Mapping[str, str]
     counts: _Counts = field(default_factory=_Counts)
@@ -164,8 +165,9 @@ class Llm:
                     yield item
             return
         found = await finding
-        rules = replace(SetRules.of(challenge.count, other=self._others(challenge, language), quotable=False), close=False)
-        answer = _Answer(challenge, Seating(rules), {passage.passage.id: passage.passage.text for passage in found.passages})
+        others = bool(challenge.functions) or self._bank.tells_of_others(challenge, language)
+        rules = replace(SetRules.of(challenge.count, other=others, quotable=False), close=False)
+        answer = _Answer(challenge, rules, Seating(rules), {passage.passage.id: passage.passage.text for passage in found.passages})
         failure: ModelFailed | None = None
         try:
             async with aclosing(self._modelled(answer, found, language, deadline)) as items:
@@ -182,9 +184,6 @@ class Llm:
                     yield item
         log.info("drafts=%d asked=%d refused=%s", answer.counts.whole, len(answer.asked), dict(answer.counts.refused))
         yield answer.counts.spent(self._prices)
-
-    def _others(self, challenge: Challenge, language: str) -> bool:
-        return bool(challenge.functions) or self._bank.tells_of_others(challenge, language)
 
     async def _modelled(self, answer: _Answer, found: Finding, language: str, deadline: float) -> AsyncGenerator[Written, None]:
         """What the model drafts in one call, and in a second if the first did not bring enough."""
@@ -311,14 +310,26 @@ class Llm:
                 elif isinstance(item, Notice) or not answer.heard:
                     answer.heard = answer.heard or isinstance(item, AcknowledgementDraft)
                     yield item
-        rules = replace(SetRules.of(challenge.count, other=self._others(challenge, language), quotable=False), close=False)
         pool = [*answer.held, *bank]
-        candidates = [replace(_candidate(draft), score=2.0 if draft.source == self.engine else 1.0) for draft in pool]
-        chosen = [pool[place] for place in choose(candidates, rules, answer.seating.asked)]
+        candidates = await asyncio.to_thread(self._candidates, answer.held, bank)
+        chosen = [pool[place] for place in choose(candidates, answer.rules, answer.seating.asked)]
         if not failure and any(draft.source != self.engine for draft in chosen):
             yield Notice("filled-from-library", FILLED)
         for draft in chosen:
             yield draft
+
+    def _candidates(self, held: Sequence[Draft], bank: Sequence[Draft]) -> list[Candidate]:
+        """The model's drafts first in rank; a question of the bank cannot stand beside one that asks the same."""
+        alike = {
+            (mine, theirs)
+            for mine, one in enumerate(held)
+            for theirs, other in enumerate(bank, len(held))
+            if self._bank.alike(other.text, [one.text])
+        }
+        bars = [sum(1 << theirs for mine, theirs in alike if mine == place) for place in range(len(held))]
+        bars += [sum(1 << mine for mine, theirs in alike if theirs == place) for place in range(len(held), len(held) + len(bank))]
+        scores = [2.0] * len(held) + [1.0] * len(bank)
+        return [replace(_candidate(draft), score=score, conflicts=bar) for draft, score, bar in zip([*held, *bank], scores, bars, strict=True)]
 
 
 def _unavailable(failure: ModelFailed) -> ModelUnavailable:
@@ -383,8 +394,3 @@ def _shingles(text: str) -> frozenset[tuple[str, ...]]:
     """Every run of seven words."""
     words = [match[0].lower() for match in _WORD.finditer(text)]
     return frozenset(tuple(words[low : low + LEAKED_WORDS]) for low in range(len(words) - LEAKED_WORDS + 1))
-
-
-def warm() -> None:
-    """Load what the first answer would else wait for."""
-    tokens.count("")

@@ -113,16 +113,18 @@ class Provider:
         Errors: ModelFailed, whatever happened; before it, pieces may have come.
         """
         self.breaker.enter()
+        answered = False
         try:
             async with aclosing(self._with_one_retry(messages, schema, deadline)) as pieces:
                 async for piece in pieces:
+                    answered = True
                     yield piece
         except ModelFailed as failure:
             self.breaker.failed(failure)
             log.log(logging.ERROR if failure.trouble.lasting else logging.WARNING, "model failed: %s", failure.trouble)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            self.breaker.gave_up()
+            (self.breaker.worked if answered else self.breaker.gave_up)()  # who has enough leaves before the end, and that is no failure
             raise
         self.breaker.worked()
 
@@ -137,8 +139,7 @@ class Provider:
             except ModelFailed as failure:
                 if attempt == 2 or started or not self._worth_a_retry(failure, deadline):
                     raise
-                wait = failure.retry_after or 0.0 if failure.trouble is Trouble.REJECTED else failure.retry_after or random.uniform(0.2, 0.5)  # noqa: S311 (so that many do not come back at once)
-                await asyncio.sleep(wait)
+                await asyncio.sleep(failure.retry_after or random.uniform(0.2, 0.5))  # noqa: S311 (so that many do not come back at once)
             else:
                 return
 

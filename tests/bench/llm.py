@@ -21,6 +21,7 @@ import psutil
 
 from tests.bench.speed import COACH, cpu, env, percentile, timed, writeups
 
+PYTHON = [sys.executable, "-m"]
 CHUNKS, PACE = 64, 0.005  # pieces of an answer, and seconds between them
 RATE, BLOCK, BLOCKS = 20, 2.0, 4  # requests a second, seconds of a block, blocks of each kind
 
@@ -157,11 +158,9 @@ async def fastest(one: Callable[[int], Awaitable[Taken]], numbers: Iterator[int]
 
 
 @contextmanager
-def started(module: str, port: int, more: dict[str, str]) -> Iterator[psutil.Process]:
+def started(command: list[str], port: int, more: dict[str, str]) -> Iterator[psutil.Process]:
     """A server in a process of its own, ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module], env={**os.environ, **more, "PORT": str(port)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, env={**os.environ, **more, "PORT": str(port)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
             if any(connection.laddr.port == port for connection in psutil.Process(process.pid).net_connections() if connection.status == "LISTEN"):
@@ -269,7 +268,10 @@ async def measure(data: str) -> None:
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0, backlog=4096)
     bench = Bench(provider, server.sockets[0].getsockname()[1], free_port(), free_port(), plainly(next(writeups(1))))
     settings = {**env(data), "COACH_MODEL": "tiny", "OPENAI_BASE_URL": f"http://127.0.0.1:{bench.upstream}/v1"}
-    with started("tests.bench.unembedded", bench.coach, settings) as process, started("tests.bench.passthrough", bench.plain, settings):
+    with (
+        started([*PYTHON, "tests.bench.unembedded"], bench.coach, settings) as process,
+        started([*PYTHON, "tests.bench.passthrough"], bench.plain, settings),
+    ):
         print(f"{os.cpu_count()} cores, {cpu()}\n\n| measure | figure | bound | |\n|---|---|---|---|")
         show(await bench.at_a_calm_rate())
         show(await bench.at_full_speed())
@@ -295,7 +297,7 @@ async def overload(data: str, provider: Provider) -> list[Row]:
     def one(number: int) -> Awaitable[Taken]:
         return request(port, number, texts[number % 40] + f" {number}", stream=False)
 
-    with started("tests.bench.serving", port, settings):
+    with started([*COACH, "serve", "--port", str(port)], port, settings):
         await at_rate(4, 2, one, numbers)
         rate = await fastest(one, numbers, at_once=4, seconds=6)
         calm = [each.seconds for each in await at_rate(rate * 0.9, 6, one, numbers)]

@@ -1,4 +1,4 @@
-"""Train the guard's head from the labelled sentences: `make head` (seven minutes on two idle cores; needs torch, see pyproject's extra `train`).
+"""Train the guard's head from the labelled sentences: `make head` (half an hour to an hour on two cores; needs torch, see pyproject's extra `train`).
 
 Learns from the parts `train` and `dev` of tests/cases/guard.jsonl and from the question bank; the part `test` and guard_unseen.jsonl are not
 read. The two bounds are set by cross-validation on the same sentences, whole families at a time. Seeds are fixed.
@@ -28,7 +28,7 @@ OUT = Path(__file__).parents[2] / "coach" / "guard" / "head.npz"
 
 LAYERS, WIDTH, INNER, ATTENTION_HEADS = 1, 96, 192, 4
 MEMBERS, EPOCHS, BATCH, RATE, DECAY, DROPOUT, SMOOTHING = 3, 16, 64, 1e-3, 0.05, 0.2, 0.05
-FOLDS, CROSS_MEMBERS = 5, 3  # as many members as are trained in the end: a lone one is worse, and would set the bounds too strictly
+FOLDS, CROSS_MEMBERS = 5, 3  # bounds for as many members as are trained in the end
 MOST_DIRECTIVE_THROUGH = 0.03  # of the directive sentences, at the bounds that are set
 torch.use_deterministic_algorithms(mode=True)
 torch.set_num_threads(2)
