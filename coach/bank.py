@@ -118,14 +118,14 @@ class Bank:
         lexicon = self._shelves.first.knowledge.lexicons.get(language)
         return lexicon is None or tells_of_others(challenge.text, lexicon)
 
-    def alike(self, text: str, others: Sequence[str]) -> bool:
-        """Whether a question asks nearly what one of the others asks, by the encoder of this process; False where it cannot tell."""
+    def alike(self, text: str, others: Sequence[str]) -> list[bool]:
+        """Of each of the others, whether it asks nearly what this question asks, by the encoder of this process; False where it cannot tell."""
         embedder = self._shelves.first.embedder
         try:
             rows = (embedder if isinstance(embedder, MiniLM) else self._shelves.plain.embedder).embed([text, *others])
         except EmbedderUnavailable:
-            return False
-        return float((rows[1:] @ rows[0]).max()) > ALIKE
+            return [False] * len(others)
+        return [float(nearness) > ALIKE for nearness in rows[1:] @ rows[0]]
 
     def _compose(self, challenge: Challenge, language: str, asked: Sequence[Draft] = ()) -> "_Composed":
         knowledge = self._shelves.first.knowledge

@@ -101,7 +101,10 @@ class Settings:
     price_output: float = _setting("COACH_PRICE_OUTPUT", 0.0, _number(0, 1e6), "Price of a million tokens written.")
     cost_cap: float = _setting("COACH_COST_CAP", 0.0, _number(0, 1e6), "The most that one call may cost; 0 for no cap. It needs the prices.")
     most_waiting: int = _setting(
-        "COACH_MOST_WAITING", 16, _whole(1, 10_000), "Write-ups that may wait to be read; those that come beyond get 503 at once, with Retry-After."
+        "COACH_MOST_WAITING",
+        16,
+        _whole(1, 10_000),
+        "Write-ups that may wait to be read if they come at once. Beyond, or while the queue does not shorten, others get 503 with Retry-After.",
     )
     most_open: int = _setting("COACH_MOST_OPEN", 1200, _whole(1, 100_000), "Answers that may be under way at once; then the same.")
 

@@ -81,6 +81,7 @@ class FakeEmbedder:
 
     name: str = "fake-1"
     dimensions: int = 2
+    at_once: int = 1
     broken: bool = False
     embedded: list[str] = field(default_factory=list)
 

@@ -1,5 +1,6 @@
 """What is sent to a model, and what is made of what comes back: at the wire, through openai's own client."""
 
+import asyncio
 import json
 import logging
 from dataclasses import replace
@@ -16,6 +17,7 @@ from coach.llm.request import SCHEMA, Budget, Composer, Prices
 from coach.model import Asked, Challenge, Engine, Fallback, Found, Noticed, Opened, Skill
 from coach.reflect import reflect
 from coach.settings import Settings
+from tests.bench.llm import Provider
 from tests.conftest import ORDINARY, modelled
 from tests.fakes import PASSAGE, TEXT
 from tests.provider import drafted
@@ -293,3 +295,21 @@ def test_settings_read_what_openai_reads():
     )
     assert (settings.openai_api_key, settings.openai_base_url, settings.model, settings.temperature) == ("k", URL, "m", 0.3)
     assert "'k'" not in repr(settings)
+
+
+async def test_a_connection_serves_one_answer_after_another(coach):
+    """An answer is read to its very end, so the next need not shake hands again."""
+    provider, connections = Provider(pace=0.0), []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await provider.serve(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    made = modelled(coach, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    for number in range(3):
+        found = await events(made, Challenge(f"Case {number}. {TEXT}"))
+        assert sum(isinstance(event, Asked) for event in found) == 3
+    assert len(connections) == 1
+    await made.llm.provider._client.close()
+    server.close()

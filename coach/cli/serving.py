@@ -3,6 +3,7 @@
 import gc
 import logging
 import socket
+import sys
 
 import click
 import uvicorn
@@ -11,6 +12,8 @@ from coach.bootstrap import assemble
 from coach.cli.progress import Bar
 from coach.settings import Settings
 from coach.web.app import create_app
+
+SWITCH = 0.0005  # seconds that a thread keeps the interpreter when others want it: the loop, which sends questions, does not wait for readers
 
 
 @click.command()
@@ -23,6 +26,7 @@ def command(settings: Settings, host: str | None, port: int | None) -> None:
     for wire in ("httpx", "httpx2"):
         logging.getLogger(wire).setLevel(logging.WARNING)
     coach = assemble(settings, Bar("Reading the library"))
+    sys.setswitchinterval(SWITCH)
     gc.freeze()  # what was loaded stays: the collector need not look through half a million objects again and again
     address, number = host or settings.host, settings.port if port is None else port
     config = uvicorn.Config(create_app(coach), host=address, port=number, log_level="warning", access_log=False)

@@ -4,16 +4,19 @@ Layers, cheapest first: structure (marks, length), phrases (data, one file a lan
 token vectors, and, where the write-up is at hand, rules of context. README.md in this folder explains each reason with examples.
 """
 
+import hashlib
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Literal
 
 from coach.errors import CoachError
 from coach.guard import rules, statement
 from coach.guard.context import Context, broken
-from coach.guard.head import Head, Reading, head
+from coach.guard.head import REMEMBERED, Head, Reading, head
 from coach.guard.phrases import PACKS, messages, pack
 from coach.guard.rules import Hit
 from coach.guard.sentence import Sentence, read
@@ -104,15 +107,16 @@ def check(text: str, *, language: str | None = None, context: Context | None = N
 def check_all(texts: Sequence[str], *, language: str | None = None, context: Context | None = None, scope: Scope = "full") -> list[Verdict]:
     """Judge several sentences, each by itself, in order: faster than one by one. The arguments are those of `check`."""
     tongues = [tongue(text, language) for text in texts]
-    sentences = [read(text, fold=spoken == ENGLISH) for text, spoken in zip(texts, tongues, strict=True)]
     learned = _head() if ENGLISH in tongues and scope == "full" else None
-    english = [sentence for sentence, spoken in zip(sentences, tongues, strict=True) if spoken == ENGLISH]
-    readings = iter(learned.read(english) if learned else ())
+    alone = _KEPT.judge(texts, tongues, scope, learned)
     verdicts: list[Verdict] = []
-    for sentence, spoken in zip(sentences, tongues, strict=True):
-        findings = [_finding(sentence, hit) for hit in _hits(sentence, spoken, context, scope)]
-        if learned and spoken == ENGLISH:
-            verdicts.append(_read(sentence, findings, next(readings), learned))
+    for text, spoken, (found, reading) in zip(texts, tongues, alone, strict=True):
+        findings = list(found)
+        if context:
+            sentence = read(text, fold=spoken == ENGLISH)
+            findings += [_finding(sentence, hit) for hit in broken(sentence, context)]
+        if learned and reading:
+            verdicts.append(_read(text, findings, reading, learned))
         else:
             verdicts.append(_verdict(findings, spoken, "phrases" if spoken in PACKS and scope != "structure" else "structure"))
     return verdicts
@@ -126,7 +130,7 @@ def ready() -> bool:
 def quick(text: str) -> bool:
     """Whether an English sentence can be checked in a fraction of a millisecond: it was read not long ago, or nothing is there to read it with."""
     learned = _head()
-    return learned is None or learned.remembers(read(text, fold=True))
+    return learned is None or _KEPT.has(text) or learned.remembers(read(text, fold=True))
 
 
 def admit(draft: Draft, identifier: str, context: Context | None = None) -> Question | Refusal:
@@ -166,27 +170,69 @@ def _head() -> Head | None:
 _missing_until = [0.0]
 
 
-def _hits(sentence: Sentence, spoken: str, context: Context | None, scope: Scope) -> Iterator[Hit]:
+def _hits(sentence: Sentence, spoken: str, scope: Scope) -> Iterator[Hit]:
     yield from rules.structure(sentence)
     if spoken in PACKS and scope != "structure":
         yield from rules.phrases(sentence, pack(spoken))
-    if context:
-        yield from broken(sentence, context)
 
 
-def _read(sentence: Sentence, findings: list[Finding], reading: Reading, learned: Head) -> Verdict:
+Alone = tuple[tuple[Finding, ...], Reading | None]
+
+
+class _Kept:
+    """What was found in a sentence by itself, without context: a draft is judged where it is made and again where it is admitted.
+
+    Kept by hash, never by text.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: OrderedDict[bytes, Alone] = OrderedDict()
+        self._lock = Lock()
+
+    def has(self, text: str) -> bool:
+        """Whether an English sentence was read in full."""
+        return _key(text, ENGLISH, "full") in self._found
+
+    def judge(self, texts: Sequence[str], tongues: Sequence[str], scope: Scope, learned: Head | None) -> list[Alone]:
+        """The rules' findings and the head's reading of each, in order."""
+        keys = [_key(text, spoken, scope) for text, spoken in zip(texts, tongues, strict=True)]
+        with self._lock:
+            found = {key: self._found[key] for key in keys if key in self._found}
+        missing = {key: place for place, key in enumerate(keys) if key not in found}
+        sentences = {key: read(texts[place], fold=tongues[place] == ENGLISH) for key, place in missing.items()}
+        english = [key for key, place in missing.items() if learned and tongues[place] == ENGLISH]
+        readings = dict(zip(english, learned.read([sentences[key] for key in english]), strict=True)) if learned else {}
+        for key, place in missing.items():
+            hits = _hits(sentences[key], tongues[place], scope)
+            found[key] = tuple(_finding(sentences[key], hit) for hit in hits), readings.get(key)
+        with self._lock:
+            self._found.update((key, found[key]) for key, place in missing.items() if key in readings or tongues[place] != ENGLISH)
+            while len(self._found) > self._most:
+                self._found.popitem(last=False)
+        return [found[key] for key in keys]
+
+
+def _key(text: str, spoken: str, scope: Scope) -> bytes:
+    return hashlib.blake2b(f"{scope} {spoken} {text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+_KEPT = _Kept(REMEMBERED)
+
+
+def _read(text: str, findings: list[Finding], reading: Reading, learned: Head) -> Verdict:
     """What the rules found and what the head reads, together: either refuses by itself, and the head names the reason where it is sure."""
     refuses = reading.accept < learned.threshold("accept") or reading.of(Reason.DIRECTIVE) >= learned.threshold("directive")
     first = max((reason for reason in Reason if reason.by_itself), key=reading.of)
     alone = refuses and not any(finding.reason.by_itself for finding in findings)
     beside = findings and reading.of(first) >= SURE and all(finding.reason is not first for finding in findings)
     if alone or beside:
-        findings = [*findings, _by_reading(sentence, reading, first)]
+        findings = [*findings, _by_reading(text, reading, first)]
     return _verdict(findings, ENGLISH, "full", reading.by_name())
 
 
-def _by_reading(sentence: Sentence, reading: Reading, reason: Reason) -> Finding:
-    return Finding(reason, READ, reading.words(reason) or (0, len(sentence.text)), messages()[reason])
+def _by_reading(text: str, reading: Reading, reason: Reason) -> Finding:
+    return Finding(reason, READ, reading.words(reason) or (0, len(text)), messages()[reason])
 
 
 def _finding(sentence: Sentence, hit: Hit) -> Finding:

@@ -72,8 +72,9 @@ def _hit(reason: Reason, rule: str, sentence: Sentence, start: int, end: int) ->
 
 
 def _strange_quotation(sentence: Sentence, context: Context) -> Hit | None:
-    around = _around(context)
-    for match in _QUOTED.finditer(sentence.text[:MOST_CHARACTERS]):
+    quoted = list(_QUOTED.finditer(sentence.text[:MOST_CHARACTERS]))
+    around = _around(context) if quoted else ""
+    for match in quoted:
         group = next(number for number in range(1, 5) if match[number] is not None)
         if match[group].strip() not in around:
             return _hit(Reason.UNGROUNDED, "strange-quotation", sentence, *match.span(group))
@@ -81,17 +82,21 @@ def _strange_quotation(sentence: Sentence, context: Context) -> Hit | None:
 
 
 def _strange_number(sentence: Sentence, context: Context) -> Hit | None:
-    if _SCALE.search(sentence.plain):
+    numbers = list(_NUMBER.finditer(sentence.text[:MOST_CHARACTERS]))
+    if not numbers or _SCALE.search(sentence.plain):
         return None
     known = set(_NUMBER.findall(_around(context)))
-    strange = next((match for match in _NUMBER.finditer(sentence.text[:MOST_CHARACTERS]) if match[0] not in known), None)
+    strange = next((match for match in numbers if match[0] not in known), None)
     return _hit(Reason.UNGROUNDED, "strange-number", sentence, *strange.span()) if strange else None
 
 
 def _strange_name(sentence: Sentence, context: Context) -> Hit | None:
+    names = list(_NAME.finditer(sentence.text[:MOST_CHARACTERS]))
+    if not names:
+        return None
     around = _around(context).casefold()
     common = _words()["names"]
-    for match in _NAME.finditer(sentence.text[:MOST_CHARACTERS]):
+    for match in names:
         for word in re.finditer(r"[^\W_]+(?:['’-][^\W_]+)*", match[0]):
             name = re.sub(r"['’]s?$", "", word[0].casefold())
             if name not in common and not re.search(rf"\b{re.escape(name)}", around):

@@ -23,13 +23,15 @@ from coach.errors import EmbedderUnavailable
 
 Vectors = npt.NDArray[np.float32]
 Span = tuple[int, int]
+ROWS = 256  # vectors of short texts that are remembered: 400 KB
 
 
 class Embedder(Protocol):
-    """Makes vectors. `name` identifies model and version: vectors of two names are never compared."""
+    """Makes vectors. `name` identifies model and version: vectors of two names are never compared. More than `at_once` texts only wait."""
 
     name: str
     dimensions: int
+    at_once: int
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text, in order. Raises EmbedderUnavailable."""
@@ -74,6 +76,7 @@ class MiniLM:
 
     name = encoder.NAME
     dimensions = encoder.DIMENSIONS
+    at_once = 2  # a text is worked on by two threads already; a second fills their gaps
 
     def __init__(self, window: int = 128, threads: int = 2, cached: int = 16, reader: Encoder | None = None) -> None:
         """Load the encoder unless it is loaded or given. Raises EmbedderUnavailable."""
@@ -82,12 +85,26 @@ class MiniLM:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
         self._cache: OrderedDict[bytes, Future[tuple[_Window, ...]]] = OrderedDict()
         self._cached = cached
+        self._rows: OrderedDict[bytes, Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text; a text longer than the window is the mean of its windows."""
-        rows = [unit(np.stack([window.states.mean(axis=0) for window in self._encode(text)]).mean(axis=0)) for text in texts]
+        rows = [self._row(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.dimensions), np.float32)
+
+    def _row(self, text: str) -> Vectors:
+        """The vector of a text, remembered: questions of one answer are compared with each other again and again."""
+        key = _hash(text)
+        with self._lock:
+            kept = self._rows.get(key)
+        if kept is None:
+            kept = unit(np.stack([window.states.mean(axis=0) for window in self._encode(text)]).mean(axis=0))
+            with self._lock:
+                self._rows[key] = kept
+                while len(self._rows) > ROWS:
+                    self._rows.popitem(last=False)
+        return kept
 
     def read(self, text: str, spans: Sequence[Span] = ()) -> Reading:
         """Encode once, then pool as often as asked: reading the same text again costs nothing (kept by hash, never by text)."""
@@ -97,7 +114,7 @@ class MiniLM:
 
     def _remembered(self, text: str) -> tuple[_Window, ...]:
         """The windows of a text: whoever asks first encodes it, whoever asks meanwhile waits for that."""
-        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        key = _hash(text)
         mine: Future[tuple[_Window, ...]] = Future()
         with self._lock:
             kept = self._cache.setdefault(key, mine)
@@ -125,6 +142,10 @@ class MiniLM:
     def _run(self, ids: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> _Window:
         edges = np.asarray([[-1, -1]], np.int64)
         return _Window(self._encoder.last(ids), np.concatenate((edges, offsets, edges)))
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _cuts(words: Sequence[str], size: int) -> list[int]:
@@ -156,6 +177,8 @@ def _pool(windows: Sequence[_Window], spans: Sequence[Span]) -> Vectors:
 
 class Endpoint:
     """An OpenAI-compatible embeddings endpoint. Texts leave the process: bootstrap puts masking in front of it."""
+
+    at_once = 16
 
     def __init__(self, client: openai.OpenAI, model: str, dimensions: int) -> None:
         """`client` has its own address, key and deadline."""
@@ -196,6 +219,7 @@ class CountedWords:
 
     name = "counted-words-1"
     dimensions = 512
+    at_once = 2
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text."""

@@ -1,6 +1,7 @@
 """The Library over Chroma. When Chroma does not answer, the same passages come from memory, and the answer says so."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,9 @@ import chromadb
 from chromadb.api.shared_system_client import SharedSystemClient
 
 from coach.errors import IndexMissing, StoreUnavailable
-from coach.knowledge.embedders import Vectors
+from coach.knowledge.embedders import Reading, Vectors
 from coach.knowledge.index import COLLECTION, chroma_client, current
-from coach.knowledge.shelf import Shelves, one_a_document
+from coach.knowledge.shelf import Shelf, Shelves, one_a_document
 from coach.model import Finding, Found, Notice
 
 WITHOUT_STORE = Notice("store-unavailable", "The passage store did not answer, so guidance was found in memory. Nothing else changes.")
@@ -83,7 +84,9 @@ class ChromaLibrary:
         self.shelves = shelves
         self._store = store
         self._notices = notices
-        self.waiting = 0  # write-ups that are being read or wait to be
+        self._readers = ThreadPoolExecutor(shelves.first.embedder.at_once, thread_name_prefix="reading")  # of its own, so that new write-ups
+        # do not stand before the drafts of answers that are under way
+        self._queue: dict[object, float] = {}  # since when each write-up waits to be read, the oldest first
         self._passages = {passage.id: passage for passage in shelves.first.knowledge.passages}
 
     @property
@@ -91,13 +94,24 @@ class ChromaLibrary:
         """A hash of all the knowledge."""
         return self.shelves.first.knowledge.version
 
+    @property
+    def waiting(self) -> int:
+        """How many write-ups wait to be read."""
+        return len(self._queue)
+
+    @property
+    def waited(self) -> float:
+        """How many seconds the one that came first of these has waited."""
+        return max(0.0, time.monotonic() - next(iter(self._queue.values()), math.inf))
+
     async def find(self, text: str, limit: int) -> Finding:
         """The passages nearest to a write-up, best first, at most one of a document, with cosine scores."""
-        self.waiting += 1
+        place = object()
+        self._queue[place] = time.monotonic()
         try:
-            shelf, reading, notices = await asyncio.to_thread(self.shelves.read, text)
+            shelf, reading, notices = await asyncio.get_running_loop().run_in_executor(self._readers, self._begin, place, text)
         finally:
-            self.waiting -= 1
+            self._queue.pop(place, None)
         notices = self._notices + notices
         if shelf is self.shelves.plain:  # Chroma holds vectors of the first embedder only
             return Finding(shelf.nearest(reading, limit), notices)
@@ -106,6 +120,10 @@ class ChromaLibrary:
             return Finding(self._ranked(scores, limit), notices)
         except StoreUnavailable:
             return Finding(shelf.nearest(reading, limit), (*notices, WITHOUT_STORE))
+
+    def _begin(self, place: object, text: str) -> tuple[Shelf, Reading, tuple[Notice, ...]]:
+        self._queue.pop(place, None)
+        return self.shelves.read(text)
 
     async def ready(self) -> bool:
         """Whether the store answers."""

@@ -62,8 +62,8 @@ class Standby(Writer, Protocol):
     def tells_of_others(self, challenge: Challenge, language: str) -> bool:
         """Whether somebody else is in the story."""
 
-    def alike(self, text: str, others: Sequence[str]) -> bool:
-        """Whether a question asks nearly what one of the others asks."""
+    def alike(self, text: str, others: Sequence[str]) -> list[bool]:
+        """Of each of the others, whether it asks nearly what this question asks."""
 
 
 @dataclass
@@ -101,7 +101,9 @@ class _Answer:
     asked: list[Draft] = field(default_factory=list)
     held: list[Draft] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
-    read: dict[tuple[int, int], asyncio.Task[guard.Verdict]] = field(default_factory=dict)
+    spoken: list[str] = field(default_factory=list)
+    read: dict[tuple[int, int], asyncio.Task[None]] = field(default_factory=dict)
+    alike: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     @property
     def enough(self) -> bool:
@@ -233,7 +235,8 @@ class Llm:
                     heard = await asyncio.to_thread(self._acknowledgement, answer.challenge, request, text)
                     yield heard or self._bank.heard(answer.challenge, language)
                 case Spoken(place, text) if len(text) <= MOST_TEXT and len(answer.read) < answer.missing:  # spares are read if they are needed
-                    answer.read[call, place] = asyncio.create_task(asyncio.to_thread(guard.check, text, language=ENGLISH))
+                    answer.read[call, place] = asyncio.create_task(self._foresee(answer, text, tuple(answer.spoken)))
+                    answer.spoken.append(text)
                 case Whole(place, fields) if not answer.enough:
                     answer.counts.whole += 1
                     if reading := answer.read.pop((call, place), None):
@@ -248,6 +251,20 @@ class Llm:
                         yield seated
                 case _:
                     continue
+
+    async def _foresee(self, answer: _Answer, text: str, before: Sequence[str]) -> None:
+        """What takes the encoder's time, done while the model still writes the other fields; it is remembered until they are there."""
+        if not guard.quick(text):
+            await asyncio.to_thread(guard.check, text, language=ENGLISH)
+        await self._asks_the_same(answer, text, before)
+
+    async def _asks_the_same(self, answer: _Answer, text: str, others: Sequence[str]) -> bool:
+        """Whether a question asks nearly what one of the others asks. Those with few words in common are not compared."""
+        near = _suspicious(text, others)
+        if unknown := [other for other in near if (text, other) not in answer.alike]:
+            found = await asyncio.to_thread(self._bank.alike, text, unknown)
+            answer.alike |= {(text, other): same for other, same in zip(unknown, found, strict=True)}
+        return any(answer.alike[text, other] for other in near)
 
     def _acknowledgement(self, challenge: Challenge, request: Request, text: str) -> AcknowledgementDraft | None:
         """The model's acknowledgement if it can be given; None if not."""
@@ -278,10 +295,7 @@ class Llm:
         verdict = guard.check(draft.text, language=ENGLISH, context=around)
         if not verdict.accept:
             return str(verdict.reason)
-        near = [text for text in before if _shared(text, draft.text) >= SUSPICIOUS]
-        if not near:
-            return None
-        return str(Reason.REPEATED) if await asyncio.to_thread(self._bank.alike, draft.text, near) else None
+        return str(Reason.REPEATED) if await self._asks_the_same(answer, draft.text, before) else None
 
     def _unfit(self, request: Request, text: str) -> str | None:
         """What no sentence of the model's may be, whatever it says."""
@@ -328,7 +342,7 @@ class Llm:
             (mine, theirs)
             for mine, one in enumerate(held)
             for theirs, other in enumerate(bank, len(held))
-            if self._bank.alike(other.text, [one.text])
+            if any(self._bank.alike(other.text, [one.text]))
         }
         bars = [sum(1 << theirs for mine, theirs in alike if mine == place) for place in range(len(held))]
         bars += [sum(1 << mine for mine, theirs in alike if theirs == place) for place in range(len(held), len(held) + len(bank))]
@@ -388,10 +402,11 @@ def _exactly(writeup: str, sentence: str) -> tuple[str, tuple[Evidence, ...]] | 
     return sentence, tuple(dict.fromkeys(found))
 
 
-def _shared(one: str, other: str) -> float:
-    """The share of words that two sentences have in common."""
-    words = [{match[0].lower() for match in _WORD.finditer(text)} for text in (one, other)]
-    return len(words[0] & words[1]) / max(len(words[0] | words[1]), 1)
+def _suspicious(text: str, others: Sequence[str]) -> list[str]:
+    """Those that have so many words in common with a text that they may ask the same."""
+    mine = {match[0].lower() for match in _WORD.finditer(text)}
+    theirs = [{match[0].lower() for match in _WORD.finditer(other)} for other in others]
+    return [other for other, words in zip(others, theirs, strict=True) if len(mine & words) >= SUSPICIOUS * max(len(mine | words), 1)]
 
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:

@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ from coach.llm.failure import Breaker, ModelFailed, Trouble
 MOST_BYTES = 1_000_000  # of one answer, as it comes over the wire
 LONGEST_LINE = 200_000
 SHORT_WAIT = 2.0  # seconds that are waited before the one retry, if the provider asks for no more
+PATIENCE_FOR_END = 0.05  # seconds
+MOST_AFTER_DONE = 4  # pieces of a body that were to have ended
 LEAST_LEFT = 3.0  # seconds that must be left for a retry to make sense
 
 log = logging.getLogger("coach.llm")
@@ -197,6 +199,7 @@ class Provider:
                     continue
                 data = raw[5:].strip()
                 if data == b"[DONE]":
+                    await _drain(bites)
                     return
                 for piece in _pieces(_CHUNKS.decode(data), line):
                     yield piece
@@ -221,6 +224,15 @@ class Provider:
             if line.taken > MOST_BYTES:
                 raise ModelFailed(Trouble.TOO_MUCH)
         return bite
+
+
+async def _drain(bites: AsyncIterator[bytes]) -> None:
+    """The end of the body, for which nobody waits long: a connection read to its end is used again, and the next answer need not open one."""
+    with suppress(TimeoutError, httpx2.HTTPError, httpx2.StreamError):
+        async with asyncio.timeout(PATIENCE_FOR_END):
+            for _ in range(MOST_AFTER_DONE):
+                if await anext(bites, None) is None:
+                    return
 
 
 _CHUNKS = msgspec.json.Decoder(_Chunk)

@@ -13,6 +13,8 @@ from coach.errors import Busy
 from coach.model import Event
 
 SECONDS_TO_READ = 0.05  # about what reading one write-up takes, for Retry-After
+FEW = 6  # that wait are always well: they are through in half a second
+LONGEST_WAIT = 0.1  # seconds: a crowd that comes at once is let in, a queue that does not shorten is not let grow (after CoDel, RFC 8289)
 
 Answer = TypeVar("Answer")
 
@@ -31,9 +33,10 @@ class Door:
 
     def check(self) -> None:
         """Before an answer begins. Raises Busy."""
-        settings, waiting = self._coach.settings, self._coach.library.waiting
-        if waiting >= settings.most_waiting or self.open >= settings.most_open:
-            raise Busy(max(1, math.ceil(waiting * SECONDS_TO_READ)))
+        settings, library = self._coach.settings, self._coach.library
+        standing = library.waiting >= FEW and library.waited > LONGEST_WAIT
+        if standing or library.waiting >= settings.most_waiting or self.open >= settings.most_open:
+            raise Busy(max(1, math.ceil(library.waiting * SECONDS_TO_READ)))
 
     async def through(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """The same events, counted as one answer for as long as they last."""

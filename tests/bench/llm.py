@@ -253,7 +253,7 @@ class Bench:
     async def in_crowds(self, process: psutil.Process) -> list[Row]:
         """Many at once."""
         rows: list[Row] = []
-        for size, pace, ramp in ((200, 0.05, 10.0), (1000, 0.9, 50.0)):
+        for size, pace, ramp in ((200, 0.3, 10.0), (1000, 1.2, 40.0)):  # the last comes before the first has its third question
             self.provider.pace, self.provider.most_open = pace, 0
             found = await at_rate(size / ramp, ramp, self.to(self.coach, stream=True), self.numbers())
             errors = sum(each.status != 200 or len(each.asked) != 3 for each in found)
@@ -267,7 +267,7 @@ async def measure(data: str) -> None:
     provider = Provider()
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0, backlog=4096)
     bench = Bench(provider, server.sockets[0].getsockname()[1], free_port(), free_port(), plainly(next(writeups(1))))
-    settings = {**env(data), "COACH_MODEL": "tiny", "OPENAI_BASE_URL": f"http://127.0.0.1:{bench.upstream}/v1"}
+    settings = {**env(data), "COACH_MODEL": "tiny", "OPENAI_BASE_URL": f"http://127.0.0.1:{bench.upstream}/v1", "COACH_MODEL_DEADLINE": "90"}
     with (
         started([*PYTHON, "tests.bench.unembedded"], bench.coach, settings) as process,
         started([*PYTHON, "tests.bench.passthrough"], bench.plain, settings),
