@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coach.errors import EmbedderUnavailable
-from coach.knowledge.embedders import MiniLM, Reading, Vectors
+from coach.knowledge.embedders import Endpoint, MiniLM, Reading, Vectors
 from coach.knowledge.files import opening
 from coach.knowledge.shelf import Shelf, Shelves
 from coach.model import (
@@ -29,6 +29,7 @@ from coach.model import (
     Voice,
 )
 from coach.ports import Written
+from coach.privacy import Hider, hider
 from coach.quoting import Lexicon, Quotable, quotables, reads_as, sentences, tells_of_others
 from coach.selection import Candidate, SetRules, choose
 
@@ -109,7 +110,7 @@ class Bank:
     def heard(self, challenge: Challenge, language: str) -> AcknowledgementDraft:
         """The acknowledgement alone: 2 ms, as nothing is embedded for it."""
         knowledge = self._shelves.first.knowledge
-        heard = _hear(challenge.text, knowledge.lexicons.get(language))
+        heard = _hear(challenge.text, knowledge.lexicons.get(language), challenge.aside)
         quotes = heard.quotes if heard.reads else ()
         return _acknowledgement(knowledge.acknowledgements, _Composed(self._shelves.first, (), quotes, heard.reads), challenge.text)
 
@@ -129,20 +130,21 @@ class Bank:
 
     def _compose(self, challenge: Challenge, language: str, asked: Sequence[Draft] = ()) -> "_Composed":
         knowledge = self._shelves.first.knowledge
-        heard = _hear(challenge.text, knowledge.lexicons.get(language))
-        shelf, reading, _ = self._shelves.read(challenge.text, heard.spans)
+        heard = _hear(challenge.text, knowledge.lexicons.get(language), challenge.aside)
+        hide = hider(challenge, language)
+        shelf, reading, _ = self._shelves.read(challenge.text, heard.spans, hide)
         clear = heard.reads and _is_clear(heard, shelf, reading)
         quotes = heard.quotes if clear else ()
         fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
         others = heard.others or bool(challenge.functions) or not clear
         choices = [choice for choice in _choices(knowledge.questions, quotes, fit, challenge) if others or choice.looks_own]
-        chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)), asked)
+        chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)), asked, hide)
         return _Composed(shelf, chosen, quotes, clear)
 
 
-def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules, asked: Sequence[Draft]) -> tuple[_Choice, ...]:
+def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules, asked: Sequence[Draft], hide: Hider) -> tuple[_Choice, ...]:
     """The best set. That the guard passes each of them is checked when the index is built, with words in the slot, and again on the way out."""
-    listed = _shortlist(_unlike(choices, shelf, asked) if asked else choices, rules.count)
+    listed = _shortlist(_unlike(choices, shelf, asked, hide) if asked else choices, rules.count)
     return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules, [_stands(draft) for draft in asked]))
 
 
@@ -151,11 +153,13 @@ def _stands(draft: Draft) -> Candidate:
     return Candidate(draft.about, draft.perspective, draft.form, Stage.EXPLORE, bool(draft.evidence), 0.0)
 
 
-def _unlike(choices: Sequence[_Choice], shelf: Shelf, asked: Sequence[Draft]) -> list[_Choice]:
+def _unlike(choices: Sequence[_Choice], shelf: Shelf, asked: Sequence[Draft], hide: Hider) -> list[_Choice]:
     """The choices that can stand beside what was asked: unlike in meaning, in opening, and in the words quoted."""
     texts = [draft.text for draft in asked]
     try:
-        near = (shelf.questions @ shelf.embedder.embed(texts).T).max(axis=1) > ALIKE
+        embedder = shelf.embedder
+        rows = np.stack([embedder.read(text, (), hide).whole for text in texts]) if isinstance(embedder, Endpoint) else embedder.embed(texts)
+        near = (shelf.questions @ rows.T).max(axis=1) > ALIKE
     except EmbedderUnavailable:
         near = np.zeros(len(shelf.questions), np.bool_)
     openings = {opening(text) for text in texts}
@@ -185,11 +189,11 @@ class _Heard:
         return [*((quote.start, quote.end) for quote in self.quotes), *self.told]
 
 
-def _hear(text: str, lexicon: Lexicon | None) -> _Heard:
+def _hear(text: str, lexicon: Lexicon | None, aside: Sequence[tuple[int, int]] = ()) -> _Heard:
     if lexicon is None:
         return _Heard()
     reads = reads_as(text, lexicon) >= LEAST_COMMON_WORDS
-    found = quotables(text, lexicon)
+    found = [quote for quote in quotables(text, lexicon) if not any(quote.start < end and start < quote.end for start, end in aside)]
     telling = [quote for quote in found if quote.weight >= LEAST_WEIGHT]
     quotes = tuple((telling if len(telling) >= ENOUGH_QUOTES else found)[:QUOTES])
     return _Heard(quotes, tuple(sentences(text, lexicon)), reads, lexicon.language == "en", tells_of_others(text, lexicon))

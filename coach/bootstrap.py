@@ -12,6 +12,7 @@ import openai
 from coach import guard, prompts, tokens
 from coach.bank import Bank
 from coach.errors import EmbedderUnavailable, IndexFault, PromptError, SettingsError
+from coach.knowledge import signposts
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.index import build, current, manifest, vectors
@@ -25,11 +26,14 @@ from coach.llm.request import Budget, Composer, Prices
 from coach.model import Engine, Notice
 from coach.prompts import Prompt
 from coach.reflect import Answering, Needs
+from coach.safety import Safety
 from coach.settings import Settings
 
 OPENAI = "https://api.openai.com/v1"
 CONNECTIONS = httpx2.Limits(max_connections=1200, max_keepalive_connections=100)
-UNMASKED = Notice("left-process", "To find guidance, your text was sent to an embeddings endpoint that the operator chose.")
+LEFT = Notice(
+    "left-process", "To find guidance, your text was sent to an embeddings endpoint that the operator chose, with names and numbers masked."
+)
 
 log = logging.getLogger("coach")
 
@@ -69,11 +73,17 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
     found = prompts.load(data_folder("prompts"))
     shelf, in_memory = _shelf(settings, knowledge, progress)
     shelves = Shelves(shelf)
-    notices = (UNMASKED,) if isinstance(shelf.embedder, Endpoint) else ()
+    notices = (LEFT,) if isinstance(shelf.embedder, Endpoint) else ()
     library = ChromaLibrary(shelves, Store(settings.data_dir), notices)
-    where = "To find them, your words are sent to a service that the operator chose." if notices else "Your words do not leave it."
+    where = (
+        "To find them, your words are sent to a service that the operator chose, with names and numbers masked."
+        if notices
+        else "Your words do not leave it."
+    )
     bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
-    coach = Coach(Needs(library, bank, Lingua()), library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
+    safety = Safety(signposts.load(data_folder("knowledge")))
+    needs = Needs(library, bank, Lingua(), safety, country=settings.country or None)
+    coach = Coach(needs, library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
     return with_model(coach, settings, found)
 
 
@@ -88,9 +98,10 @@ def with_model(coach: Coach, settings: Settings, found: Mapping[str, Prompt]) ->
     return replace(coach, needs=replace(coach.needs, model=modelled, engine=Engine(settings.engine)), settings=settings, llm=llm)
 
 
+_SENT = "To find them, your words are sent to a service that the operator chose, with names and numbers masked."
 _CHOOSES = "It chooses from a fixed library of questions. {where}"
 _DRAFTS = (
-    "Your words are sent, as you wrote them, to the language model {model} at {host}, which drafts. "
+    "Your words are sent to the language model {model} at {host}, which drafts; names and numbers are masked before. "
     "A program checks every sentence before you see it."
 )
 

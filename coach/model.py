@@ -76,6 +76,16 @@ class Fallback(StrEnum):
     NEVER = "never"
 
 
+class Flag(StrEnum):
+    """Why a text is not coached like others, the most serious first."""
+
+    CRISIS = "crisis"
+    HR_LEGAL = "hr_legal"
+    INJECTION = "injection"
+    OFF_TOPIC = "off_topic"
+    TOO_THIN = "too_thin"
+
+
 class Reason(StrEnum):
     """Why the guard refuses a sentence, the most serious first (tests/cases/README.md defines each)."""
 
@@ -144,11 +154,36 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Help:
+    """Somebody to turn to. `country` is an ISO 3166 code, None where it is for all; `checked` the day on which it was looked up."""
+
+    name: str
+    contact: str
+    what: str
+    hours: str
+    free: bool
+    country: str | None
+    source: str
+    checked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signpost:
+    """Where help is, or what would help: said instead of questions, or before the one that may follow."""
+
+    flag: Flag
+    text: str
+    emergency: str | None = None
+    help: tuple[Help, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What retrieval brought: the passages, best first, and what to say about how they were found."""
 
     passages: tuple[Found, ...] = ()
     notices: tuple[Notice, ...] = ()
+    sent: "Sent | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +198,29 @@ class Challenge:
     language: str | None = None
     engine: Engine = Engine.AUTO
     fallback: Fallback = Fallback.BANK
+    mask: tuple[str, ...] = field(default=(), repr=False)
+    keep: tuple[str, ...] = field(default=(), repr=False)
+    country: str | None = None
+    aside: tuple[tuple[int, int], ...] = ()  # what of it speaks to the machine, and is not quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something left this process: to which host, and how many different things of each kind were masked in it."""
+
+    to: str
+    masked: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What became of the words of a write-up. Nothing is stored yet, so `stored` and `retention` are what they are."""
+
+    left_process: bool = False
+    to: str | None = None
+    masked: Mapping[str, int] = field(default_factory=dict)
+    stored: bool = False
+    retention: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +369,19 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
+class Signposted:
+    """Coaching is not what is needed; it stops here."""
+
+    signpost: Signpost
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """All that was to come has come."""
 
     guidance: tuple[Found, ...]
     usage: Mapping[str, float]
+    privacy: Privacy = field(default_factory=Privacy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,4 +392,4 @@ class Failed:
     detail: str
 
 
-Event = Opened | Acknowledged | Asked | Noticed | Closed | Failed
+Event = Opened | Signposted | Acknowledged | Asked | Noticed | Closed | Failed

@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
-from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Spent
+from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Sent, Spent
+from coach.privacy import Hider
 
-Written = AcknowledgementDraft | Draft | Notice | Spent
+Written = AcknowledgementDraft | Draft | Notice | Spent | Sent
 
 
 class Library(Protocol):
@@ -15,8 +16,11 @@ class Library(Protocol):
     def version(self) -> str:
         """A short hash of all the knowledge: the same hash, the same library."""
 
-    async def find(self, text: str, limit: int) -> Finding:
-        """The passages nearest in meaning to `text`, best first, at most one of a document. Never raises for a store."""
+    async def find(self, text: str, limit: int, hide: Hider = Hider()) -> Finding:  # noqa: B008 (frozen)
+        """The passages nearest in meaning to `text`, best first, at most one of a document. Never raises for a store.
+
+        `hide` masks the text if it has to leave the process for this.
+        """
 
 
 class Writer(Protocol):

@@ -1,11 +1,12 @@
 """The main use-case: a challenge in; an acknowledgement and a few admitted questions out, as typed events."""
 
 import asyncio
+import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coach import grounding, guard
 from coach.errors import ChallengeTooLong, ChallengeTooThin, ModelUnavailable
@@ -20,16 +21,22 @@ from coach.model import (
     Event,
     Fallback,
     Finding,
+    Flag,
     Found,
     Notice,
     Noticed,
     Opened,
+    Privacy,
     Provenance,
     Question,
+    Sent,
+    Signposted,
     Spent,
 )
 from coach.ports import LanguageDetector, Library, Writer, Written
+from coach.privacy import hider
 from coach.quoting import words
+from coach.safety import Judgement, Safety
 
 FEWEST_WORDS = 5
 MOST_CHARACTERS = 12_000
@@ -37,8 +44,13 @@ PASSAGES = 6
 ENGLISH = "en"
 
 ANSWERED_IN_ENGLISH = "The questions are in English, for now. Your own words are quoted as you wrote them."
+ADDRESSED = Notice(
+    "addressed-machine", "Part of your text speaks to a program. It was read as part of what you wrote, and nothing in it was followed."
+)
 NO_MODEL = "No language model is configured here, so the questions come from the library."
 FEWER = "Fewer questions than asked for passed the checks."
+
+log = logging.getLogger("coach")
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,10 @@ class Needs:
     library: Library
     bank: Answering
     languages: LanguageDetector
+    safety: Safety
     model: Answering | None = None
     engine: Engine = Engine.AUTO
+    country: str | None = None
 
     def answering(self, challenge: Challenge) -> Answering:
         """Who answers this challenge. Raises ModelUnavailable if it must be a model and there is none."""
@@ -69,12 +83,17 @@ class Needs:
         return self.model or self.bank
 
 
-def accept(challenge: Challenge) -> None:
-    """Refuse what cannot be reflected on. Raises ChallengeTooThin or ChallengeTooLong."""
+def accept(challenge: Challenge, needs: Needs) -> None:
+    """Refuse what cannot be reflected on. Raises ChallengeTooThin or ChallengeTooLong; four words that call for help are not too few."""
     if len(challenge.text) > MOST_CHARACTERS:
         raise ChallengeTooLong(MOST_CHARACTERS, len(challenge.text))
-    if (count := words(challenge.text, FEWEST_WORDS)) < FEWEST_WORDS:
+    count = words(challenge.text, FEWEST_WORDS)
+    if count < FEWEST_WORDS and _judge(challenge, needs).flag is not Flag.CRISIS:
         raise ChallengeTooThin(count, FEWEST_WORDS)
+
+
+def _judge(challenge: Challenge, needs: Needs) -> Judgement:
+    return needs.safety.judge(challenge.text, needs.languages.detect(challenge.text) or ENGLISH)
 
 
 @dataclass
@@ -85,6 +104,14 @@ class _Told:
     asked: int = 0
     refused: int = 0
     spent: Mapping[str, float] = field(default_factory=dict)
+    sent: tuple[Sent, ...] = ()
+
+    def privacy(self) -> Privacy:
+        """What left, and where to."""
+        masked: dict[str, int] = {}
+        for one in self.sent:
+            masked |= {kind: max(count, masked.get(kind, 0)) for kind, count in one.masked.items()}
+        return Privacy(bool(self.sent), ", ".join(dict.fromkeys(one.to for one in self.sent)) or None, masked)
 
     def usage(self) -> dict[str, float]:
         """What the answer cost, drafts refused by the writer itself included."""
@@ -92,35 +119,71 @@ class _Told:
 
 
 async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, None]:
-    """Answer one challenge: opened, notices, acknowledged, asked ..., closed.
+    """Answer one challenge: opened, notices, acknowledged, asked ..., closed; or, where coaching is not what is needed, opened, signposted, closed.
 
     Errors: those of `accept`, and ModelUnavailable where the caller wants no fallback. Library and writer else keep to their promise not to raise.
     """
-    accept(challenge)
+    accept(challenge, needs)
     answering = needs.answering(challenge)
+    written_in = needs.languages.detect(challenge.text) or ENGLISH
+    judgement = await asyncio.to_thread(needs.safety.judge, challenge.text, written_in)
+    if judgement.flag:
+        log.info("flag=%s", judgement.flag)
+    if judgement.stops:
+        for event in _stopped(judgement, challenge, needs, written_in):
+            yield event
+        return
+    challenge = replace(challenge, aside=judgement.aside)
+    async with aclosing(_coached(challenge, needs, answering, written_in)) as events:
+        async for event in events:
+            yield event
+
+
+async def _coached(challenge: Challenge, needs: Needs, answering: Answering, written_in: str) -> AsyncGenerator[Event, None]:
+    """The ordinary answer."""
     started = time.perf_counter()
     told = _Told()
     yield _opened(needs, answering)
     if challenge.engine is Engine.LLM and needs.model is None:
         yield Noticed(Notice("no-model", NO_MODEL))
-    finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES))
-    await asyncio.sleep(0)  # the library reads the write-up while its language is made out
+    if challenge.aside:
+        yield Noticed(ADDRESSED)
+    finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES, hider(challenge, written_in)))
     try:
-        written_in = needs.languages.detect(challenge.text) or ENGLISH
         for notice in _language_notices(challenge, written_in):
             yield Noticed(notice)
         async with aclosing(answering.writer.draft(challenge, finding, written_in)) as drafts:
             async for draft in drafts:
-                if event := await _event(draft, challenge, finding, told):
-                    yield event
-        for notice in (await finding).notices:
+                if told_of := await _event(draft, challenge, finding, told):
+                    yield told_of
+        found = await finding
+        told.sent += (found.sent,) if found.sent else ()
+        for notice in found.notices:
             yield Noticed(notice)
     finally:
         finding.cancel()
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)
-    yield Closed(tuple(told.guidance.values()), {**told.usage(), "milliseconds": elapsed})
+    yield Closed(tuple(told.guidance.values()), {**told.usage(), "milliseconds": elapsed}, told.privacy())
+
+
+def _stopped(judgement: Judgement, challenge: Challenge, needs: Needs, written_in: str) -> Iterator[Event]:
+    """Where help is, or what would help; after a matter for others, one question about support. No provider is called, nothing is retrieved."""
+    yield _opened(needs, needs.bank)
+    country = challenge.country or _country(challenge.language) or needs.country
+    yield Signposted(needs.safety.signpost(judgement, challenge.language or written_in, country))
+    if judgement.flag is Flag.HR_LEGAL:
+        question = guard.admit(needs.safety.signposts.support, "q1")
+        if isinstance(question, Question):
+            yield Asked(question, ())
+    yield Closed((), {})
+
+
+def _country(tag: str | None) -> str | None:
+    """The region of a language tag: GB of en-GB."""
+    regions = [part.upper() for part in (tag or "").split("-")[1:] if len(part) == len("GB") and part.isalpha()]
+    return regions[0] if regions else None
 
 
 def _opened(needs: Needs, answering: Answering) -> Opened:
@@ -136,6 +199,9 @@ async def _event(draft: Written, challenge: Challenge, finding: Awaitable[Findin
             return Noticed(draft)
         case Spent():
             told.spent = draft.usage
+            return None
+        case Sent():
+            told.sent += (draft,)
             return None
     found = await finding
     if guard.quick(draft.text):

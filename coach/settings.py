@@ -37,6 +37,12 @@ def _perhaps(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda value: read(value) if value else None
 
 
+def _country(value: str) -> str:
+    if value and not (len(value) == len("GB") and value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError("wants two capital letters, such as GB")
+    return value
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in choices:
@@ -61,13 +67,14 @@ class Settings:
         "COACH_EMBEDDER",
         "local",
         _one_of("local", "endpoint"),
-        "`local` reads write-ups in this process. `endpoint` sends them to an OpenAI-compatible embeddings endpoint, for now unmasked, "
+        "`local` reads write-ups in this process. `endpoint` sends them to an OpenAI-compatible embeddings endpoint, masked, "
         "and every answer says so.",
     )
     embedding_model: str = _setting("COACH_EMBEDDING_MODEL", "text-embedding-3-small", str, "The model to ask for at the endpoint.")
     embedding_dimensions: int = _setting("COACH_EMBEDDING_DIMENSIONS", 1536, _whole(2, 8192), "How many numbers a vector of that model has.")
     embedding_base_url: str = _setting("COACH_EMBEDDING_BASE_URL", "", str, "The endpoint's address; empty for OpenAI's own.")
     embedding_api_key: str = _setting("COACH_EMBEDDING_API_KEY", "", str, "The endpoint's key. Never shown.", secret=True)
+    country: str = _setting("COACH_COUNTRY", "", _country, "ISO 3166 code of the country whose help lines are shown where a request names none.")
     threads: int = _setting("COACH_THREADS", 2, _whole(1, 64), "How many threads read write-ups; as many as there are cores is enough.")
 
     engine: str = _setting(

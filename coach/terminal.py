@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from rich.console import Console
 from rich.text import Text
 
-from coach.model import Acknowledged, Asked, Closed, Event, Failed, Found, Noticed, Opened
+from coach.model import Acknowledged, Asked, Closed, Event, Failed, Found, Noticed, Opened, Signpost, Signposted
 
 WIDTH = 78
 
@@ -21,6 +21,9 @@ async def show(events: AsyncIterator[Event], console: Console) -> None:
             case Acknowledged():
                 console.print()
                 _block(console, event.acknowledgement.text, "italic")
+            case Signposted():
+                console.print()
+                _signpost(console, event.signpost)
             case Asked():
                 number += 1
                 console.print()
@@ -34,6 +37,17 @@ async def show(events: AsyncIterator[Event], console: Console) -> None:
                 _block(console, event.detail, "red")
             case Closed():
                 console.print()
+
+
+def _signpost(console: Console, signpost: Signpost) -> None:
+    _block(console, signpost.text, "bold")
+    if signpost.emergency:
+        console.print()
+        _block(console, f"Emergency: {signpost.emergency}", "bold")
+    for one in signpost.help:
+        console.print()
+        _block(console, f"{one.name}: {one.contact}", "bold", first="   ", rest="   ")
+        _block(console, f"{one.what}; {one.hours}", "dim", first="   ", rest="   ")
 
 
 def _guidance(console: Console, found: Found) -> None:

@@ -21,6 +21,7 @@ from coach.model import (
     Source,
 )
 from coach.ports import Written
+from coach.privacy import Hider
 
 TEXT = "I said it in front of everyone. He has not spoken to me since, and I never asked him what it was like."
 
@@ -45,7 +46,7 @@ class FakeLibrary:
     finding: Finding = field(default_factory=lambda: Finding((Found(PASSAGE, 0.5),)))
     version: str = "fake"
 
-    async def find(self, text: str, limit: int) -> Finding:
+    async def find(self, text: str, limit: int, hide: Hider | None = None) -> Finding:
         return self.finding
 
 

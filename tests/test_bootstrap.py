@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from coach import bootstrap
-from coach.bootstrap import UNMASKED, assemble, embedder
+from coach.bootstrap import LEFT, assemble, embedder
 from coach.errors import EmbedderUnavailable
 from coach.knowledge.embedders import CountedWords, Endpoint
 from coach.knowledge.shelf import WITHOUT_ENCODER
@@ -76,7 +76,7 @@ def test_with_an_endpoint_every_answer_says_that_the_text_left(tmp_path):
         coach.library.shelves.first.embedder.close()
         server.shutdown()
     assert not coach.plain
-    assert UNMASKED in [event.notice for event in events if isinstance(event, Noticed)]
+    assert LEFT in [event.notice for event in events if isinstance(event, Noticed)]
     assert "your words are sent to a service" in events[0].disclosure
     assert sum(isinstance(event, Asked) for event in events) == 3
 

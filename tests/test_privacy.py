@@ -15,8 +15,10 @@ TEXT = "I rang Priti Vasani at Brellmart. Priti laughed. Her number is 0171 3920
 
 PIECES = st.sampled_from(
     [
-        "Priti", "Colleague A", "Colleague", "A", "A2", "Company B2", "Address Ad", "e-mail", "0171 3920047", "x@y.example", "Dr.", "Dr. Okell", "said", "will", "Will",
-        "d'Anselm", "St", "Aldwen's", "straße", "GX-40", "É", "e\u0301", "_", "\n", ".", " ", "\u00a0", "'s", "’", "&", "Frau", "Yıldız", "ﬁ", "Number A", "Phone", "9", "im",
+        "Priti", "Colleague A", "Colleague", "A", "A2", "Company B2", "Address Ad", "e-mail", "0171 3920047", "x@y.example", "Dr.", "Dr. Okell",
+        "said", "will", "Will",
+        "d'Anselm", "St", "Aldwen's", "straße", "GX-40", "É", "e\u0301", "_", "\n", ".", " ", "\u00a0", "'s", "’", "&",
+        "Frau", "Yıldız", "ﬁ", "Number A", "Phone", "9", "im",
     ]
 )  # fmt: skip
 
@@ -109,7 +111,7 @@ def rows(name):
 
 
 def test_the_names_of_the_development_write_ups_are_found():
-    """0.97 of them, with at most 4 words in a hundred masked for nothing (issue 5). `coach receipt safety` measures on write-ups nothing was tuned on."""
+    """0.97 of them, with at most 4 words in a hundred masked for nothing; `coach receipt safety` measures on others."""
     wanted = found = needless = words = 0
     for row in rows("writeups.jsonl"):
         text = row["text"]

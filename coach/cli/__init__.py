@@ -15,7 +15,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "knowledge": ("coach.cli.knowledge", "The guidance and the questions."),
     "reflect": ("coach.cli.reflecting", "Questions for a challenge, from a file or standard input."),
     "check": ("coach.cli.checking", "Judge sentences: is each a question that leaves the answer with the manager?"),
-    "receipt": ("coach.cli.receipts", "What the guard was measured to do, on sentences nothing was tuned on."),
+    "mask": ("coach.cli.masking", "Show a text as it would leave the process: names, addresses and numbers replaced."),
+    "triage": ("coach.cli.triage", "Is a text something to coach at all, or is help elsewhere needed?"),
+    "receipt": ("coach.cli.receipts", "What the guard and the safety checks were measured to do, on texts nothing was tuned on."),
     "settings": ("coach.cli.configuring", "Every setting, its value in force, and what it does."),
 }
 

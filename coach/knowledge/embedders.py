@@ -20,6 +20,7 @@ import openai
 from coach import encoder
 from coach.encoder import Encoder
 from coach.errors import EmbedderUnavailable
+from coach.privacy import Hider
 
 Vectors = npt.NDArray[np.float32]
 Span = tuple[int, int]
@@ -34,7 +35,7 @@ class Embedder(Protocol):
     at_once: int
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row a text, in order. Raises EmbedderUnavailable."""
+        """One row a text of our own, in order: what a person wrote goes to `read`. Raises EmbedderUnavailable."""
 
     def read(self, text: str, spans: Sequence[Span] = ()) -> "Reading":
         """A text as a whole and spans of it, each in the light of the words around it. Raises EmbedderUnavailable."""
@@ -176,7 +177,7 @@ def _pool(windows: Sequence[_Window], spans: Sequence[Span]) -> Vectors:
 
 
 class Endpoint:
-    """An OpenAI-compatible embeddings endpoint. Texts leave the process: bootstrap puts masking in front of it."""
+    """An OpenAI-compatible embeddings endpoint. What a person wrote is masked before it leaves."""
 
     at_once = 16
 
@@ -208,10 +209,16 @@ class Endpoint:
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:  # the SDK lets all of these through on bad answers
             raise EmbedderUnavailable(self.name, type(error).__name__) from None
 
-    def read(self, text: str, spans: Sequence[Span] = ()) -> Reading:
-        """One call: the text and its spans, each by itself."""
-        vectors = self.embed([text, *(text[start:end] for start, end in spans)])
+    def read(self, text: str, spans: Sequence[Span] = (), hide: Hider = Hider()) -> Reading:  # noqa: B008 (frozen)
+        """One call: the text and its spans, each by itself, all masked."""
+        masked = hide(text)
+        vectors = self.embed([masked.text, *(masked.part(start, end) for start, end in spans)])
         return Reading(vectors[:1], vectors[1:])
+
+    @property
+    def host(self) -> str:
+        """Where texts go."""
+        return self._client.base_url.host
 
 
 class CountedWords:

@@ -5,17 +5,18 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import chromadb
 from chromadb.api.shared_system_client import SharedSystemClient
 
 from coach.errors import IndexMissing, StoreUnavailable
-from coach.knowledge.embedders import Reading, Vectors
+from coach.knowledge.embedders import Endpoint, Reading, Vectors
 from coach.knowledge.index import COLLECTION, chroma_client, current
 from coach.knowledge.shelf import Shelf, Shelves, one_a_document
-from coach.model import Finding, Found, Notice
+from coach.model import Finding, Found, Notice, Sent
+from coach.privacy import Hider
 
 WITHOUT_STORE = Notice("store-unavailable", "The passage store did not answer, so guidance was found in memory. Nothing else changes.")
 PATIENCE = 1.0  # seconds for a query that takes a millisecond
@@ -104,12 +105,24 @@ class ChromaLibrary:
         """How many seconds the one that came first of these has waited."""
         return max(0.0, time.monotonic() - next(iter(self._queue.values()), math.inf))
 
-    async def find(self, text: str, limit: int) -> Finding:
+    async def find(self, text: str, limit: int, hide: Hider = Hider()) -> Finding:  # noqa: B008 (frozen)
         """The passages nearest to a write-up, best first, at most one of a document, with cosine scores."""
+        sent = await self._sent(text, hide)
+        found = await self._found(text, limit, hide)
+        return replace(found, sent=sent)
+
+    async def _sent(self, text: str, hide: Hider) -> Sent | None:
+        """What leaves the process for this."""
+        embedder = self.shelves.first.embedder
+        if not isinstance(embedder, Endpoint):
+            return None
+        return Sent(embedder.host, (await asyncio.to_thread(hide, text)).counts)
+
+    async def _found(self, text: str, limit: int, hide: Hider) -> Finding:
         place = object()
         self._queue[place] = time.monotonic()
         try:
-            shelf, reading, notices = await asyncio.get_running_loop().run_in_executor(self._readers, self._begin, place, text)
+            shelf, reading, notices = await asyncio.get_running_loop().run_in_executor(self._readers, self._begin, place, text, hide)
         finally:
             self._queue.pop(place, None)
         notices = self._notices + notices
@@ -121,9 +134,9 @@ class ChromaLibrary:
         except StoreUnavailable:
             return Finding(shelf.nearest(reading, limit), (*notices, WITHOUT_STORE))
 
-    def _begin(self, place: object, text: str) -> tuple[Shelf, Reading, tuple[Notice, ...]]:
+    def _begin(self, place: object, text: str, hide: Hider) -> tuple[Shelf, Reading, tuple[Notice, ...]]:
         self._queue.pop(place, None)
-        return self.shelves.read(text)
+        return self.shelves.read(text, hide=hide)
 
     async def ready(self) -> bool:
         """Whether the store answers."""

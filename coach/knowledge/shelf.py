@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from coach.errors import EmbedderUnavailable
-from coach.knowledge.embedders import CountedWords, Embedder, Reading, Span, Vectors, unit
+from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, Reading, Span, Vectors, unit
 from coach.knowledge.files import Knowledge
 from coach.model import BankQuestion, Found, Notice, Passage
+from coach.privacy import Hider
 
 WITHOUT_ENCODER = Notice("plain-matching", "The sentence encoder is not available, so questions were chosen by shared words alone.")
 
@@ -153,10 +154,14 @@ class Shelves:
         self.first = first
         self.plain = first if isinstance(first.embedder, CountedWords) else plain(first.knowledge)
 
-    def read(self, text: str, spans: Sequence[Span] = ()) -> tuple[Shelf, Reading, tuple[Notice, ...]]:
-        """Read a text with the first embedder, or with counted words and a notice if it fails. Never raises for an embedder."""
+    def read(self, text: str, spans: Sequence[Span] = (), hide: Hider = Hider()) -> tuple[Shelf, Reading, tuple[Notice, ...]]:  # noqa: B008 (frozen)
+        """Read a text with the first embedder, or with counted words and a notice if it fails. Never raises for an embedder.
+
+        `hide` masks the text if it has to leave the process for this.
+        """
+        embedder = self.first.embedder
         try:
-            reading = self.first.embedder.read(text, spans)
+            reading = embedder.read(text, spans, hide) if isinstance(embedder, Endpoint) else embedder.read(text, spans)
         except EmbedderUnavailable:
             return self.plain, self.plain.embedder.read(text, spans), (WITHOUT_ENCODER,)
         notices = (WITHOUT_ENCODER,) if self.first is self.plain else ()

@@ -19,7 +19,7 @@ from coach.guard.tongue import ENGLISH, tongue
 from coach.llm.failure import ModelFailed, Trouble
 from coach.llm.provider import Billed, Provider
 from coach.llm.reading import Heard, Item, Reader, Spoken, Whole
-from coach.llm.request import SCHEMA, Composer, Prices, Request
+from coach.llm.request import SCHEMA, Composer, Prices, Request, material
 from coach.model import (
     About,
     AcknowledgementDraft,
@@ -32,11 +32,13 @@ from coach.model import (
     Notice,
     Perspective,
     Reason,
+    Sent,
     Skill,
     Spent,
     Stage,
 )
 from coach.ports import Writer, Written
+from coach.privacy import Masked, hider
 from coach.selection import Candidate, Seating, SetRules, choose
 
 MOST_TEXT = 400  # characters of a draft; more is not read at all
@@ -93,10 +95,12 @@ class _Answer:
     """An answer in the making."""
 
     challenge: Challenge
+    masked: Masked
     rules: SetRules
     seating: Seating
     passages: Mapping[str, str]
     counts: _Counts = field(default_factory=_Counts)
+    sent: bool = False
     heard: bool = False
     asked: list[Draft] = field(default_factory=list)
     held: list[Draft] = field(default_factory=list)
@@ -169,7 +173,8 @@ class Llm:
         found = await finding
         others = bool(challenge.functions) or self._bank.tells_of_others(challenge, language)
         rules = replace(SetRules.of(challenge.count, other=others, quotable=False), close=False)
-        answer = _Answer(challenge, rules, Seating(rules), {passage.passage.id: passage.passage.text for passage in found.passages})
+        masked = await asyncio.to_thread(hider(challenge, language), material(challenge))
+        answer = _Answer(challenge, masked, rules, Seating(rules), {passage.passage.id: passage.passage.text for passage in found.passages})
         failure: ModelFailed | None = None
         try:
             async with aclosing(self._modelled(answer, found, language, deadline)) as items:
@@ -185,11 +190,13 @@ class Llm:
                 async for item in items:
                     yield item
         log.info("drafts=%d asked=%d refused=%s", answer.counts.whole, len(answer.asked), dict(answer.counts.refused))
+        if answer.sent:
+            yield Sent(self.provider.host, masked.counts)
         yield answer.counts.spent(self._prices)
 
     async def _modelled(self, answer: _Answer, found: Finding, language: str, deadline: float) -> AsyncGenerator[Written, None]:
         """What the model drafts in one call, and in a second if the first did not bring enough."""
-        request = await asyncio.to_thread(self._composer.first, answer.challenge, found.passages)
+        request = await asyncio.to_thread(self._composer.first, answer.challenge, answer.masked.text, found.passages)
         for notice in request.notices:
             yield notice
         async with aclosing(self._call(answer, request, language, deadline)) as items:
@@ -210,6 +217,7 @@ class Llm:
         counts.calls += 1
         counts.counted += request.tokens
         reader = Reader()
+        answer.sent = answer.sent or not self.provider.breaker.resting
         async with aclosing(self.provider.ask(request.messages, SCHEMA, deadline)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Billed):
@@ -232,11 +240,13 @@ class Llm:
             match item:
                 case Heard(text) if not answer.heard:
                     answer.heard = True
-                    heard = await asyncio.to_thread(self._acknowledgement, answer.challenge, request, text)
+                    heard = await asyncio.to_thread(self._acknowledgement, answer, request, text)
                     yield heard or self._bank.heard(answer.challenge, language)
                 case Spoken(place, text) if len(text) <= MOST_TEXT and len(answer.read) < answer.missing:  # spares are read if they are needed
-                    answer.read[call, place] = asyncio.create_task(self._foresee(answer, text, tuple(answer.spoken)))
-                    answer.spoken.append(text)
+                    spoken = answer.masked.unmask(text)
+                    if spoken is not None:
+                        answer.read[call, place] = asyncio.create_task(self._foresee(answer, spoken, tuple(answer.spoken)))
+                        answer.spoken.append(spoken)
                 case Whole(place, fields) if not answer.enough:
                     answer.counts.whole += 1
                     if reading := answer.read.pop((call, place), None):
@@ -266,9 +276,10 @@ class Llm:
             answer.alike |= {(text, other): same for other, same in zip(unknown, found, strict=True)}
         return any(answer.alike[text, other] for other in near)
 
-    def _acknowledgement(self, challenge: Challenge, request: Request, text: str) -> AcknowledgementDraft | None:
+    def _acknowledgement(self, answer: _Answer, request: Request, text: str) -> AcknowledgementDraft | None:
         """The model's acknowledgement if it can be given; None if not."""
-        put_right = _exactly(challenge.text, text) if len(text) <= MOST_TEXT else None
+        spoken = answer.masked.unmask(text) if len(text) <= MOST_TEXT else None
+        put_right = _exactly(answer.challenge.text, spoken) if spoken is not None else None
         if put_right is None or not put_right[1] or self._unfit(request, put_right[0]):
             return None
         draft = AcknowledgementDraft(*put_right)
@@ -277,13 +288,21 @@ class Llm:
     async def _checked(self, answer: _Answer, request: Request, fields: Mapping[str, str]) -> Draft | None:
         """The draft if it may be asked. What is wrong with it is counted, and told to the model in the second call."""
         text = fields.get("text", "")
-        draft = "too-long" if len(text) > MOST_TEXT else self._unfit(request, text) or _drafted(answer.challenge, request, fields)
+        draft = "too-long" if len(text) > MOST_TEXT else self._draft(answer, request, fields)
         reason = await self._spoken_against(answer, draft) if isinstance(draft, Draft) else draft
         if isinstance(draft, Draft) and reason is None:
             return draft
         answer.counts.refused[reason or ""] += 1
         answer.refused.append((text, reason or ""))
         return None
+
+    def _draft(self, answer: _Answer, request: Request, fields: Mapping[str, str]) -> Draft | str:
+        """The draft with the names put back, or what is wrong with it."""
+        back = {name: answer.masked.unmask(fields.get(name, "")) for name in ("text", "quote")}
+        unmasked = {name: text for name, text in back.items() if text is not None}
+        if len(unmasked) < len(back):
+            return "unknown-name"
+        return self._unfit(request, unmasked["text"]) or _drafted(answer.challenge, request, {**fields, **unmasked})
 
     async def _spoken_against(self, answer: _Answer, draft: Draft) -> str | None:
         """What the guard has against it, or that it has nearly been asked."""

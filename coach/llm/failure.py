@@ -76,10 +76,14 @@ class Breaker:
 
     def enter(self) -> None:
         """Before a request. Raises ModelFailed(RESTING) while the provider is left alone, and while another request is trying it."""
-        wait = self._until - self._clock()
-        if wait > 0 or (self._until and self._trying):
-            raise ModelFailed(Trouble.RESTING, max(wait, 1.0), str(self.trouble))
+        if self.resting:
+            raise ModelFailed(Trouble.RESTING, max(self._until - self._clock(), 1.0), str(self.trouble))
         self._trying = bool(self._until)
+
+    @property
+    def resting(self) -> bool:
+        """Whether no request would go through just now."""
+        return self._until > self._clock() or (bool(self._until) and self._trying)
 
     def worked(self) -> None:
         """After one that was answered."""

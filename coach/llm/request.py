@@ -105,20 +105,20 @@ class Composer:
         """Which prompts are used."""
         return "+".join(f"{prompt.name}@{prompt.version}" for prompt in (self._questions, self._challenge, self._repair))
 
-    def first(self, challenge: Challenge, found: Sequence[Found]) -> Request:
-        """The request for a write-up: with fewer passages where room is short, then with less of the text.
+    def first(self, challenge: Challenge, material: str, found: Sequence[Found]) -> Request:
+        """The request for a write-up, of which `material` may leave the process: with fewer passages where room is short, then with less of the text.
 
         Errors: ModelFailed(NO_ROOM).
         """
         boundary = secrets.token_hex(6)
         passages = tuple(found)
-        text = challenge.text
+        text = material
         while True:
             messages = self._messages(challenge, passages, text, boundary)
             total = tokens.in_messages(*(message["content"] for message in messages))
             over = total - self._budget.input
             if over <= 0:
-                return Request(messages, passages, boundary, total, (CUT,) if text != challenge.text else ())
+                return Request(messages, passages, boundary, total, (CUT,) if text != material else ())
             if passages:
                 passages = passages[:-1]  # they come best first
                 continue
@@ -144,7 +144,7 @@ class Composer:
             "count": str(challenge.count + SPARE),
             "lean": _lean(challenge),
             "passages": "\n".join(_passage(place, found) for place, found in enumerate(passages, 1)) or "none",
-            "writeup": _around(challenge) + text,
+            "writeup": text,
         }
         return [{"role": "system", "content": self.system}, {"role": "user", "content": self._challenge.render(values)}]
 
@@ -158,7 +158,8 @@ def _passage(place: int, found: Found) -> str:
     return f"[{place}] {found.passage.title}: {tokens.cut(found.passage.text, PASSAGE_TOKENS)}"
 
 
-def _around(challenge: Challenge) -> str:
+def material(challenge: Challenge) -> str:
+    """The write-up, after what the caller says of its writer. It is not masked yet."""
     told = [f"Role: {challenge.role}"] if challenge.role else []
     told += [f"Functions involved: {', '.join(challenge.functions)}"] if challenge.functions else []
-    return "".join(f"{line}\n" for line in told)
+    return "".join(f"{line}\n" for line in told) + challenge.text

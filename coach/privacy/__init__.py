@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from itertools import product
 from string import ascii_uppercase
 
+from coach.model import Challenge
 from coach.privacy import names, shapes
 from coach.privacy.spans import Kind, Span
 from coach.privacy.words import lists
 
-__all__ = ["Kind", "Masked", "Replacement", "Span", "mask"]
+__all__ = ["Hider", "Kind", "Masked", "Replacement", "Span", "hider", "mask"]
 
 _PLACEHOLDER = re.compile(r"\b(?:" + "|".join(re.escape(kind.word) for kind in Kind) + r") [A-Z]{1,2}\d*\b")
 _LOOKS_LIKE_ONE = re.compile(r"\b(?i:" + "|".join(re.escape(kind.word) for kind in Kind) + r")[ _-]?[A-Z]{1,2}\d*\b")
@@ -57,6 +58,24 @@ class Masked:
         if any(found not in self.original for found in _LOOKS_LIKE_ONE.findall(rest)):
             return None
         return _PLACEHOLDER.sub(lambda match: known.get(match[0], match[0]), text)
+
+
+@dataclass(frozen=True)
+class Hider:
+    """How to mask the texts of one person: in which language they are, what else to mask, and what to leave (see `mask`)."""
+
+    language: str = "en"
+    also: tuple[str, ...] = field(default=(), repr=False)
+    keep: tuple[str, ...] = field(default=(), repr=False)
+
+    def __call__(self, text: str) -> Masked:
+        """The text without what identifies anybody."""
+        return mask(text, language=self.language, also=self.also, keep=self.keep)
+
+
+def hider(challenge: Challenge, language: str) -> Hider:
+    """How to mask what a challenge brings."""
+    return Hider(language, challenge.mask, challenge.keep)
 
 
 def mask(text: str, *, language: str = "en", also: Iterable[str] = (), keep: Iterable[str] = ()) -> Masked:

@@ -33,7 +33,7 @@ _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 def refuse_unsendable(body: ReflectionRequest) -> None:
     """NUL and lone surrogates are no text. Raises Malformed with a pointer to the field."""
     texts: list[tuple[str, str]] = [("/challenge", body.challenge), ("/role", body.role or "")]
-    texts += [(f"/functions/{place}", name) for place, name in enumerate(body.functions)]
+    texts += [(f"/{field}/{place}", name) for field in ("functions", "mask", "keep") for place, name in enumerate(getattr(body, field))]
     for pointer, text in texts:
         if _UNSENDABLE.search(text):
             raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
@@ -83,7 +83,7 @@ async def create_reflection(
     """Reflect on a challenge."""
     refuse_unsendable(data)
     challenge = data.to_challenge()
-    accept(challenge)
+    await asyncio.to_thread(accept, challenge, coach.needs)
     coach.needs.answering(challenge)
     door.check()
     events = door.through(reflect(challenge, coach.needs))

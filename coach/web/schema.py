@@ -17,12 +17,16 @@ from coach.model import (
     Evidence,
     Failed,
     Fallback,
+    Flag,
     Form,
     Found,
     Noticed,
     Opened,
     Perspective,
+    Privacy,
     Question,
+    Signpost,
+    Signposted,
     Skill,
 )
 
@@ -50,10 +54,27 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         Fallback,
         msgspec.Meta(description="Where the model fails: questions of the library (`bank`), or a problem document with 502 or 504 (`never`)."),
     ] = Fallback.BANK
+    mask: Annotated[
+        list[Label], msgspec.Meta(max_length=100, description="More words to mask in what leaves the process, such as a project's name; in any case.")
+    ] = []
+    keep: Annotated[list[Label], msgspec.Meta(max_length=100, description="Words that are never masked.")] = []
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", description="ISO 3166 code: where help is, should it be needed.")] | None = None
 
     def to_challenge(self) -> Challenge:
         """As the use-case knows it."""
-        return Challenge(self.challenge, self.count, tuple(self.focus), self.role, tuple(self.functions), self.language, self.engine, self.fallback)
+        return Challenge(
+            self.challenge,
+            self.count,
+            tuple(self.focus),
+            self.role,
+            tuple(self.functions),
+            self.language,
+            self.engine,
+            self.fallback,
+            tuple(self.mask),
+            tuple(self.keep),
+            self.country,
+        )
 
 
 class EvidenceOut(msgspec.Struct, frozen=True):
@@ -135,6 +156,38 @@ class ProvenanceOut(msgspec.Struct, frozen=True):
     guard: str
 
 
+class HelpOut(msgspec.Struct, frozen=True):
+    """Somebody to turn to. `country` is an ISO 3166 code; none where it is for all."""
+
+    name: str
+    contact: str
+    what: str
+    hours: str
+    free: bool
+    country: str | None
+    source: str
+    checked: str
+
+
+class SignpostOut(msgspec.Struct, frozen=True):
+    """Event `signpost`: coaching is not what is needed. It is shown first, and alone where `flag` is `crisis`."""
+
+    flag: Flag
+    text: str
+    emergency: str | None
+    help: list[HelpOut]
+
+
+class PrivacyOut(msgspec.Struct, frozen=True):
+    """What became of the words. `masked` counts the different things of each kind that were replaced in what left; `to` is a host."""
+
+    left_process: bool
+    to: str | None
+    masked: dict[str, int]
+    stored: bool
+    retention: str | None
+
+
 class ReflectionAnswer(msgspec.Struct, frozen=True):
     """A whole answer."""
 
@@ -142,12 +195,14 @@ class ReflectionAnswer(msgspec.Struct, frozen=True):
     object: str
     language: str
     disclosure: str
+    signpost: SignpostOut | None
     acknowledgement: AcknowledgementOut | None
     questions: list[QuestionOut]
     guidance: list[GuidanceOut]
     coverage: CoverageOut
     notices: list[NoticeOut]
     provenance: ProvenanceOut
+    privacy: PrivacyOut
     usage: dict[str, float]
 
 
@@ -173,6 +228,7 @@ class ClosedOut(msgspec.Struct, frozen=True):
 
     coverage: CoverageOut
     guidance: list[GuidanceOut]
+    privacy: PrivacyOut
     usage: dict[str, float]
 
 
@@ -192,6 +248,7 @@ class Folder:
         self._acknowledgement: AcknowledgementOut | None = None
         self._questions: list[QuestionOut] = []
         self._notices: list[NoticeOut] = []
+        self._signpost: SignpostOut | None = None
         self._closed: ClosedOut | None = None
 
     def add(self, event: Event) -> tuple[str, msgspec.Struct]:
@@ -212,8 +269,12 @@ class Folder:
                 notice = NoticeOut(event.notice.code, event.notice.message)
                 self._notices.append(notice)
                 return "notice", notice
+            case Signposted():
+                self._signpost = signpost_out(event.signpost)
+                return "signpost", self._signpost
             case Closed():
-                self._closed = ClosedOut(coverage(self._questions), [guidance_out(found) for found in event.guidance], dict(event.usage))
+                guidance = [guidance_out(found) for found in event.guidance]
+                self._closed = ClosedOut(coverage(self._questions), guidance, privacy_out(event.privacy), dict(event.usage))
                 return "closed", self._closed
             case Failed():
                 return "failed", FailedOut(event.code, event.detail)
@@ -229,12 +290,14 @@ class Folder:
             object=opened.object,
             language=opened.language,
             disclosure=opened.disclosure,
+            signpost=self._signpost,
             acknowledgement=self._acknowledgement,
             questions=self._questions,
             guidance=closed.guidance,
             coverage=closed.coverage,
             notices=self._notices,
             provenance=opened.provenance,
+            privacy=closed.privacy,
             usage=closed.usage,
         )
 
@@ -253,6 +316,17 @@ def guidance_out(found: Found) -> GuidanceOut:
     passage = found.passage
     sources = [SourceOut(source.author, source.title, source.year) for source in passage.sources]
     return GuidanceOut(passage.id, passage.title, excerpt(passage.text), found.score, sources)
+
+
+def signpost_out(signpost: Signpost) -> SignpostOut:
+    """A signpost as it is sent."""
+    helps = [HelpOut(one.name, one.contact, one.what, one.hours, one.free, one.country, one.source, one.checked) for one in signpost.help]
+    return SignpostOut(signpost.flag, signpost.text, signpost.emergency, helps)
+
+
+def privacy_out(privacy: Privacy) -> PrivacyOut:
+    """What became of the words, as it is sent."""
+    return PrivacyOut(privacy.left_process, privacy.to, dict(privacy.masked), privacy.stored, privacy.retention)
 
 
 def excerpt(text: str, most: int = EXCERPT_WORDS) -> str:

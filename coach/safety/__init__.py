@@ -1,0 +1,142 @@
+"""Is this a moment to coach at all? Conservative: when unsure, a person is shown where help is. Deterministic; nothing is asked of any other host.
+
+Three things look at a text: patterns (knowledge/safety, with figures of speech cut out first), a small trained reader of each sentence (reader.py),
+and, for short texts, whether anything in them is concrete. What they do is measured by `coach receipt safety`. It is not a safety product.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from coach.model import Draft, Flag, Help, Signpost
+from coach.safety.reader import Reader, reader
+
+VERSION = "1"
+ENGLISH = "en"
+ANYWHERE = ""  # the country of whom nothing is known
+SHORT = 45  # words: only a text as short as this can be too thin
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*[\"”»]?")
+_MARKS = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " ", "œ": "oe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A named regular expression, found in a text that was prepared by `plainly`."""
+
+    name: str
+    find: re.Pattern[str]
+    example: str
+    never: str = ""
+
+
+@dataclass(frozen=True)
+class Signposts:
+    """What knowledge/safety holds: patterns by language and flag, what to say, where help is by country, and the one question that may follow."""
+
+    patterns: Mapping[str, Mapping[Flag, Sequence[Pattern]]]
+    anywhere: Mapping[Flag, Sequence[Pattern]]
+    figures: Sequence[Pattern]
+    concrete: Sequence[re.Pattern[str]]
+    says: Mapping[Flag, Mapping[str, str]]
+    helps: Mapping[str, Mapping[Flag, Sequence[Help]]]
+    emergency: Mapping[str, str]
+    support: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a text is. `aside` holds the parts that speak to the machine, as offsets into the text."""
+
+    flag: Flag | None = None
+    by: tuple[str, ...] = ()
+    aside: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+
+    @property
+    def stops(self) -> bool:
+        """Whether there is no ordinary answer."""
+        return self.flag not in {None, Flag.INJECTION}
+
+
+def plainly(text: str, language: str) -> str:
+    """Lower case, straight marks; without accents, but in German, where they tell words apart."""
+    plain = text.translate(_MARKS).lower()
+    if language == "de":
+        return plain
+    return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
+
+
+class Safety:
+    """Judges write-ups."""
+
+    def __init__(self, signposts: Signposts, learned: Reader | None = None) -> None:
+        """`learned` is the reader to use; else the one that is shipped.
+
+        Errors: OSError or ValueError for broken weights.
+        """
+        self.signposts = signposts
+        self._reader = learned or reader()
+
+    def judge(self, text: str, language: str) -> Judgement:
+        """The most serious thing that a text is; `language` is an ISO 639-1 code."""
+        aside = tuple(self._aside(text))
+        rest = _without(text, aside)
+        for flag in (Flag.CRISIS, Flag.HR_LEGAL):
+            if by := (*self._found(flag, rest, language), *self._read(flag, rest)):
+                return Judgement(flag, by, aside)
+        if aside:
+            return Judgement(Flag.INJECTION, ("injection",), aside)
+        plain = plainly(text, ENGLISH)
+        if by := tuple(pattern.name for pattern in self.signposts.anywhere[Flag.OFF_TOPIC] if pattern.find.search(plain)):
+            return Judgement(Flag.OFF_TOPIC, by)
+        if len(text.split()) <= SHORT and not any(mark.search(plain) for mark in self.signposts.concrete):
+            return Judgement(Flag.TOO_THIN, ("nothing-concrete",))
+        return Judgement()
+
+    def signpost(self, judgement: Judgement, language: str, country: str | None) -> Signpost:
+        """What to say, in the language of the write-up if we have it, and where help is in a country, or for all where it is not known."""
+        flag = judgement.flag or Flag.TOO_THIN
+        says = self.signposts.says[flag]
+        text = says.get(language.lower().split("-")[0], says[ENGLISH])
+        if flag not in {Flag.CRISIS, Flag.HR_LEGAL}:
+            return Signpost(flag, text)
+        known = country if country in self.signposts.helps else ANYWHERE
+        helps = tuple(self.signposts.helps[known or ANYWHERE].get(flag, ()))
+        return Signpost(flag, text, self.signposts.emergency[known or ANYWHERE] if flag is Flag.CRISIS else None, helps)
+
+    def _found(self, flag: Flag, text: str, language: str) -> list[str]:
+        """The patterns of the text's language, and of English, that find something."""
+        found = []
+        for spoken in dict.fromkeys((language, ENGLISH)):
+            plain = plainly(text, spoken)
+            for figure in self.signposts.figures:
+                plain = figure.find.sub(" ", plain)
+            found += [pattern.name for pattern in self.signposts.patterns.get(spoken, {}).get(flag, ()) if pattern.find.search(plain)]
+        return found
+
+    def _read(self, flag: Flag, text: str) -> list[str]:
+        """Whether the trained reader takes a sentence for this."""
+        plain = plainly(text, ENGLISH)
+        for figure in self.signposts.figures:
+            plain = figure.find.sub(" ", plain)
+        return ["reading"] if any(self._reader.takes(sentence[0], flag) for sentence in _SENTENCE.finditer(plain)) else []
+
+    def _aside(self, text: str) -> list[tuple[int, int]]:
+        """The sentences that speak to the machine."""
+        patterns = self.signposts.anywhere[Flag.INJECTION]
+        whole = plainly(text, ENGLISH)
+        if not any(pattern.find.search(whole) for pattern in patterns):
+            return []
+        spans = [match.span() for match in _SENTENCE.finditer(text)]
+        found = [span for span in spans if any(pattern.find.search(plainly(text[slice(*span)], ENGLISH)) for pattern in patterns)]
+        return found or [(0, len(text))]
+
+
+def _without(text: str, aside: Sequence[tuple[int, int]]) -> str:
+    """The text without parts of it; all of it where nothing else would be left."""
+    kept, place = [], 0
+    for start, end in aside:
+        kept.append(text[place:start])
+        place = end
+    rest = " ".join((*kept, text[place:]))
+    return rest if rest.strip() else text
