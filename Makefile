@@ -41,8 +41,13 @@ head: .venv/.tests ## train the guard's learned head anew (installs torch the fi
 	@$(PIP) install --quiet "$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["train"])')"
 	@$(BIN)/python -m tests.head.train
 
-receipt: .venv/.tests ## measure the guard on every held-out set and write tests/receipts
+safety: .venv/.tests ## train the reader of the safety checks anew (installs scikit-learn the first time; a minute)
+	@$(PIP) install --quiet 'scikit-learn>=1.7'
+	@$(BIN)/python -m tests.safety.train
+
+receipt: .venv/.tests ## measure guard, safety and masking on every held-out set and write tests/receipts
 	@$(BIN)/coach receipt guard
+	@$(BIN)/coach receipt safety
 
 example: .venv/.tests ## write the example answer of the documentation anew
 	@$(BIN)/python -m tests.example

@@ -62,6 +62,12 @@ class Settings:
     host: str = _setting(
         "COACH_HOST", "127.0.0.1", str, "The address to listen on. Beyond this machine, put something in front that asks who is there."
     )
+    hosts: str = _setting(
+        "COACH_HOSTS", "", str, "Names this service answers to, between commas; empty: this machine's own while it listens to itself alone, else any."
+    )
+    origins: str = _setting("COACH_ORIGINS", "", str, "Origins whose pages may call this service, between commas, such as https://intranet.example.")
+    operator: str = _setting("COACH_OPERATOR", "", str, "Who runs this service, for the page /about.")
+    contact: str = _setting("COACH_CONTACT", "", str, "How to reach them.")
     port: int = _setting("COACH_PORT", 8000, _whole(0, 65535), "The port to listen on; 0 takes a free one.")
     embedder: str = _setting(
         "COACH_EMBEDDER",

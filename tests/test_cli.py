@@ -201,4 +201,7 @@ def test_all_write_ups_are_answered_line_by_line(run):
     given = "\n".join(json.dumps({"id": row["id"], "text": row["text"]}) for row in WRITEUPS)
     answers = [json.loads(line) for line in run("reflect", "--jsonl", given=given).stdout.splitlines()]
     assert [answer["id"] for answer in answers] == [row["id"] for row in WRITEUPS]
-    assert all(len(answer["questions"]) == 3 and answer["acknowledgement"] for answer in answers)
+    for row, answer in zip(WRITEUPS, answers, strict=True):
+        coached = row["flag"] in {None, "injection"}
+        assert bool(answer["signpost"]) is not coached
+        assert len(answer["questions"]) == (3 if coached else row["flag"] == "hr_legal")

@@ -80,7 +80,7 @@ async def test_the_library_knows_who_waits_and_for_how_long(coach, monkeypatch):
     library = ChromaLibrary(coach.library.shelves, Store(coach.settings.data_dir))
     free = Event()
     read = library.shelves.read
-    monkeypatch.setattr(library.shelves, "read", lambda text: (free.wait(10), read(text))[1])
+    monkeypatch.setattr(library.shelves, "read", lambda text, hide: (free.wait(10), read(text))[1])
     assert (library.waiting, library.waited) == (0, 0.0)
     finding = [asyncio.ensure_future(library.find(f"Case {number}", 1)) for number in range(5)]
     await asyncio.sleep(0.2)

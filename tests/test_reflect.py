@@ -1,16 +1,21 @@
 import pytest
 
 from coach.errors import ChallengeTooLong, ChallengeTooThin
+from coach.knowledge import signposts
+from coach.knowledge.where import data_folder
 from coach.model import Acknowledged, AcknowledgementDraft, Asked, Challenge, Closed, Evidence, Finding, Found, Notice, Noticed, Opened
 from coach.reflect import MOST_CHARACTERS, Answering, Needs, accept, reflect
+from coach.safety import Safety
 from tests.fakes import PASSAGE, TEXT, FakeDetector, FakeLibrary, FakeWriter, draft, evidence
 
 QUOTE = evidence("I never asked him")
+SAFETY = Safety(signposts.load(data_folder("knowledge")))
+NEEDS = Needs(FakeLibrary(), Answering(FakeWriter(()), ""), FakeDetector(), SAFETY)
 HEARD = AcknowledgementDraft('You write "I never asked him".', (QUOTE,))
 
 
 async def answer(*drafts, text=TEXT, count=3, language="en", asked_for=None, library=None):
-    needs = Needs(library or FakeLibrary(), Answering(FakeWriter(drafts), "A program, not a person."), FakeDetector(language))
+    needs = Needs(library or FakeLibrary(), Answering(FakeWriter(drafts), "A program, not a person."), FakeDetector(language), SAFETY)
     return [event async for event in reflect(Challenge(text, count=count, language=asked_for), needs)]
 
 
@@ -87,11 +92,11 @@ async def test_the_same_passage_is_listed_once():
 def test_too_little_is_refused_with_a_word_on_what_would_help(text):
     """Fewer than five words."""
     with pytest.raises(ChallengeTooThin, match="what happened"):
-        accept(Challenge(text))
+        accept(Challenge(text), NEEDS)
 
 
 def test_too_much_is_refused_with_the_limit():
     """12,000 code points."""
-    accept(Challenge("word " * (MOST_CHARACTERS // 5)))
+    accept(Challenge("word " * (MOST_CHARACTERS // 5)), NEEDS)
     with pytest.raises(ChallengeTooLong, match="12,000"):
-        accept(Challenge("word " * (MOST_CHARACTERS // 5) + "x"))
+        accept(Challenge("word " * (MOST_CHARACTERS // 5) + "x"), NEEDS)

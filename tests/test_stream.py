@@ -86,7 +86,7 @@ def test_a_caller_who_hangs_up_ends_the_work_over_a_real_socket(coach):
     writer = Waiting()
     with serving(replace(coach, needs=replace(coach.needs, bank=Answering(writer, "A program.")))) as url:
         host, port = url.removeprefix("http://").split(":")
-        body = b'{"challenge": "one two three four five six"}'
+        body = b'{"challenge": "I told him on Monday that he was wrong"}'
         lines = ["POST /v1/reflections HTTP/1.1", f"host: {host}", "accept: text/event-stream", "content-type: application/json"]
         head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""])
         with socket.create_connection((host, int(port))) as connection:

@@ -174,9 +174,13 @@ def test_wrong_type_method_and_address_are_problems_too(client):
         "a " * 5999,
     ],
 )
-def test_noise_is_answered_with_general_questions(client, text):
-    """200 and a notice, never a 500."""
+def test_noise_is_answered_with_what_would_help_or_with_general_questions(client, text):
+    """200, never a 500: a short one with what would help, a longer one with openers and a notice."""
     answer = reflect(client, text).raise_for_status().json()
+    if answer["signpost"]:
+        assert answer["signpost"]["flag"] == "too_thin"
+        assert not answer["questions"]
+        return
     assert len(answer["questions"]) == 3
     assert "unclear" in [notice["code"] for notice in answer["notices"]]
 

@@ -1,14 +1,17 @@
 """Validates all of knowledge/, near-copies included."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from coach.errors import Fault
+from coach.errors import Fault, KnowledgeError
+from coach.knowledge import signposts
 from coach.knowledge.embedders import Embedder
 from coach.knowledge.files import Knowledge, read, refused
+from coach.safety import Safety
 
 MOST_ALIKE = 0.88
 
@@ -28,8 +31,26 @@ def run(folder: Path, embedder: Embedder) -> Report:
     """Read everything and list every fault. Raises EmbedderUnavailable."""
     knowledge, faults = read(folder)
     slotted = sum(question.slot is not None for question in knowledge.questions)
-    every = (*faults, *refused(knowledge.questions), *near_copies(knowledge, embedder))
+    every = (*faults, *refused(knowledge.questions), *near_copies(knowledge, embedder), *unsafe(folder, knowledge))
     return Report(len(knowledge.documents), len(knowledge.passages), len(knowledge.questions), slotted, every)
+
+
+_MARKUP = re.compile(r"<[a-z/!][^>]*>|\]\(|https?://|www\.|\bjavascript:|&#?\w+;", re.IGNORECASE)
+
+
+def unsafe(folder: Path, knowledge: Knowledge) -> Iterator[Fault]:
+    """Content that is more than text: guidance that speaks to a machine, carries markup, or links out; and what is wrong in safety/."""
+    try:
+        safety = Safety(signposts.load(folder))
+    except KnowledgeError as error:
+        yield from error.faults
+        return
+    for passage in knowledge.passages:
+        told = f"{passage.title}. {passage.heading}. {passage.text}"
+        if found := _MARKUP.search(told):
+            yield Fault(f"guidance/{passage.document}.md", passage.heading, f"holds markup or a link: {found[0]!r}")
+        if safety.speaks_to_a_machine(told):
+            yield Fault(f"guidance/{passage.document}.md", passage.heading, "speaks to a machine, not to a manager")
 
 
 def near_copies(knowledge: Knowledge, embedder: Embedder) -> Iterator[Fault]:

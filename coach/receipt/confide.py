@@ -117,17 +117,12 @@ def synthetic(rows: Iterable[Mapping[str, Any]]) -> Part:
 
 def measure(cases: Path, external: Path, safety: Safety, say: Callable[[str], None]) -> list[Part]:
     """All of it. Errors: OSError, ValueError, KeyError where a set cannot be read."""
+    held, known = "held out: nobody who built it looked at them", "the 28 development write-ups"
     steps: Sequence[tuple[str, Callable[[], Part]]] = (
-        (
-            "safety, texts that nobody looked at",
-            lambda: triaged("safety, held out (nobody who built it looked at them)", _rows(cases / "safety_test.jsonl"), safety),
-        ),
-        ("safety, development write-ups", lambda: triaged("safety, the 28 development write-ups", _rows(cases / "writeups.jsonl"), safety)),
-        (
-            "masking, texts that nobody looked at",
-            lambda: masked("masking, held out (nobody who built it looked at them)", _rows(cases / "masking_test.jsonl")),
-        ),
-        ("masking, development write-ups", lambda: masked("masking, the 28 development write-ups", _rows(cases / "writeups.jsonl"))),
+        ("safety, held out", lambda: triaged(f"safety, {held}", _rows(cases / "safety_test.jsonl"), safety)),
+        ("safety, development", lambda: triaged(f"safety, {known}", _rows(cases / "writeups.jsonl"), safety)),
+        ("masking, held out", lambda: masked(f"masking, {held}", _rows(cases / "masking_test.jsonl"))),
+        ("masking, development", lambda: masked(f"masking, {known}", _rows(cases / "writeups.jsonl"))),
     )
     parts = []
     for name, step in steps:
@@ -152,9 +147,8 @@ def markdown(parts: Sequence[Part], made: str) -> str:
         lines += [f"## {part.name[:1].upper()}{part.name[1:]}", "", "| measure | figure | bound | |", "|---|---|---|---|"]
         for share in part.shares:
             bound = "" if share.bound is None else f"at {'least' if share.least else 'most'} {share.bound:g}"
-            lines.append(
-                f"| {share.name} | {share.value:.3f} ({share.hits} of {share.of}) | {bound} | {'' if share.met is None else 'met' if share.met else 'NOT MET'} |"
-            )
+            verdict = "" if share.met is None else "met" if share.met else "NOT MET"
+            lines.append(f"| {share.name} | {share.value:.3f} ({share.hits} of {share.of}) | {bound} | {verdict} |")
         if part.failures:
             lines += ["", f"Failures ({len(part.failures)}), the first {MOST_LISTED}:", "", *(f"- {one}" for one in part.failures[:MOST_LISTED])]
         lines.append("")
@@ -163,12 +157,8 @@ def markdown(parts: Sequence[Part], made: str) -> str:
 
 def as_json(parts: Sequence[Part], made: str) -> str:
     """As data, all failures included."""
-    told = [
-        {
-            "name": part.name,
-            "measures": [{**asdict(share), "value": round(share.value, 4), "met": share.met} for share in part.shares],
-            "failures": part.failures,
-        }
-        for part in parts
-    ]
+    told = []
+    for part in parts:
+        measures = [{**asdict(share), "value": round(share.value, 4), "met": share.met} for share in part.shares]
+        told.append({"name": part.name, "measures": measures, "failures": part.failures})
     return json.dumps({"made": made, "sets": told}, indent=1, ensure_ascii=False) + "\n"

@@ -93,6 +93,10 @@ class Safety:
             return Judgement(Flag.TOO_THIN, ("nothing-concrete",))
         return Judgement()
 
+    def speaks_to_a_machine(self, text: str) -> bool:
+        """Whether part of a text is meant for a program that reads it."""
+        return bool(self._aside(text))
+
     def signpost(self, judgement: Judgement, language: str, country: str | None) -> Signpost:
         """What to say, in the language of the write-up if we have it, and where help is in a country, or for all where it is not known."""
         flag = judgement.flag or Flag.TOO_THIN

@@ -14,7 +14,7 @@ from coach import __version__
 from coach.bootstrap import Coach
 from coach.web.door import Door
 from coach.web.problems import HANDLERS as PROBLEMS
-from coach.web.requests import name_request
+from coach.web.protection import HostCheck, origins, protect
 from coach.web.routes import HANDLERS as ROUTES
 
 MOST_BODY_BYTES = 131_072
@@ -46,7 +46,9 @@ def create_app(coach: Coach) -> Litestar:
                 JsonRenderPlugin(path="/openapi.json"),
             ],
         ),
-        before_send=[name_request],
+        before_send=[protect],
+        middleware=[HostCheck.of(coach.settings)],
+        cors_config=origins(coach.settings),
     )
 
 

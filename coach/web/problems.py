@@ -34,6 +34,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "malformed": Kind(400, "The request is not what the contract says", "`pointer` names the field; an empty one means the body as a whole."),
     "unsupported-media-type": Kind(415, "The body is not JSON", "Send Content-Type: application/json."),
     "method-not-allowed": Kind(405, "This address does not answer to that method", "The Allow header lists those it answers to."),
+    "misdirected": Kind(421, "This service does not answer to that name", "COACH_HOSTS lists the names it answers to."),
     "not-found": Kind(404, "There is nothing at this address", "The documentation at /schema lists every address."),
     "model-unavailable": Kind(
         502, "The language model did not do", "The request wanted no other answer. `trouble` says what happened; it can be tried again."
@@ -42,7 +43,14 @@ CATALOGUE: Mapping[str, Kind] = {
     "busy": Kind(503, "There is more to do than can be done in good time", "Retry-After says when to try again."),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }
-_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "challenge-too-long", 415: "unsupported-media-type", 400: "malformed"}
+_BY_STATUS = {
+    421: "misdirected",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "challenge-too-long",
+    415: "unsupported-media-type",
+    400: "malformed",
+}
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):

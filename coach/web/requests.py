@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import Headers
 from litestar.exceptions import HTTPException
-from litestar.types import Message, Scope
+from litestar.types import Scope
 
 from coach.errors import Malformed
 
@@ -27,12 +27,6 @@ def request_id(scope: Scope) -> str:
         sent = dict(scope.get("headers", [])).get(b"x-request-id", b"")
         state["request_id"] = sent.decode() if _PLAIN.fullmatch(sent) else f"req_{secrets.token_urlsafe(9)}"
     return str(state["request_id"])
-
-
-async def name_request(message: Message, scope: Scope) -> None:
-    """Put the request's id on every response."""
-    if message["type"] == "http.response.start":
-        message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id(scope).encode())]
 
 
 def strictly(kind: type[msgspec.Struct]) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:

@@ -19,6 +19,7 @@ from coach.bootstrap import Coach
 from coach.errors import Malformed
 from coach.model import Event
 from coach.reflect import accept, reflect
+from coach.web.about import About, about, page
 from coach.web.door import Door, Gone, unless_gone
 from coach.web.events import sse
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
@@ -54,7 +55,9 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
     summary="Reflect on a challenge",
     description=(
         "Answers with one acknowledgement and a few open questions, each tied to the manager's own words and to a passage of guidance. "
-        "With `Accept: text/event-stream` the same comes as the events `opened`, `notice`, `acknowledged`, `asked` (one whole question "
+        "Where coaching is not what is needed (a crisis, a matter for HR or the law, nothing to go on) `signpost` says where help is, and no "
+        "questions follow, but for one after a matter for others. "
+        "With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `asked` (one whole question "
         "each), and at the end `closed` or `failed`; their ids count from 1, and a comment is sent every 15 seconds."
     ),
     responses={
@@ -134,6 +137,18 @@ async def create_checks(
     return Response(CheckAnswer("checks", guard.VERSION, [verdict_out(verdict) for verdict in verdicts]), headers={"cache-control": "no-store"})
 
 
+@get("/v1/about", operation_id="about", summary="Who answers here, where texts go, what is kept", tags=["about"])
+async def about_json(coach: NamedDependency[Coach]) -> About:
+    """The facts somebody should know before the first word."""
+    return about(coach)
+
+
+@get("/about", include_in_schema=False, media_type=MediaType.HTML)
+async def about_page(coach: NamedDependency[Coach]) -> str:
+    """The same as a page."""
+    return page(about(coach))
+
+
 @get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
 async def live() -> dict[str, str]:
     """Whether the process answers at all."""
@@ -176,8 +191,9 @@ HOME = """Coach is running.
 
 POST /v1/reflections   a challenge in, questions out
 POST /v1/checks        is a sentence a question that leaves the answer with the person asked?
+GET  /about            who answers, where your words go, what is kept
 GET  /schema           documentation
 GET  /health/ready     how each part is
 """
 
-HANDLERS = (create_reflection, create_checks, live, ready, problems, one_problem, home)
+HANDLERS = (create_reflection, create_checks, about_json, about_page, live, ready, problems, one_problem, home)

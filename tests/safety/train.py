@@ -1,7 +1,7 @@
 """Trains the safety reader from tests/cases/safety_train.jsonl and writes coach/safety/weights.npz. `make safety`.
 
 Each sentence that decides a label is an example of its kind, every other sentence an example of neither. The bounds are set by cross-validation over
-texts: the lowest score that at most one ordinary text in a hundred reaches.
+texts: the lowest score that at most one ordinary text in two hundred reaches.
 """
 
 import io
@@ -23,7 +23,7 @@ CASES = Path(__file__).parent.parent / "cases"
 OUT = Path(__file__).parent.parent.parent / "coach" / "safety" / "weights.npz"
 KINDS = (Flag.CRISIS, Flag.HR_LEGAL)
 FOLDS, STRENGTH, WEIGHT = 5, 6.0, 3.0
-MOST_FALSE = 0.01
+MOST_FALSE = 0.005
 
 
 def rows() -> list[dict]:

@@ -1,0 +1,89 @@
+"""Who answers here, in plain words: the same facts as JSON and as a page."""
+
+import base64
+import hashlib
+from html import escape
+
+import msgspec
+
+from coach.bootstrap import Coach
+from coach.knowledge.embedders import Endpoint
+
+NOT_DONE = (
+    "It gives no advice, no plan and no diagnosis.",
+    "It scores, ranks and reports nobody: not the one who writes, not those written about. No field and no figure of it holds such a thing.",
+    "It makes out nobody's feelings, and tells no employer anything.",
+    "It is not a safety product. It tries to notice when coaching is the wrong answer and shows where help is, and it misses many such moments.",
+)
+
+
+class About(msgspec.Struct, frozen=True):
+    """What somebody should know before the first word. `sent_to` lists the hosts to which texts go, masked; none where nothing leaves."""
+
+    what: str
+    artificial_intelligence: bool
+    operator: str | None
+    contact: str | None
+    sent_to: list[str]
+    masked_before: bool
+    stored: bool
+    retention: str | None
+    erase: str
+    not_done: list[str]
+    turn_to: str
+    language: str
+
+
+def about(coach: Coach) -> About:
+    """The facts of this service."""
+    embedder = coach.library.shelves.first.embedder
+    hosts = [coach.llm.provider.host] if coach.llm else []
+    hosts += [embedder.host] if isinstance(embedder, Endpoint) else []
+    drafted = "a language model, an artificial intelligence, drafts, and a program checks every sentence" if coach.llm else "a program chooses"
+    return About(
+        what=f"A program, not a person. It reads what a manager writes and asks a few open questions: {drafted} from a curated library.".replace(
+            "sentence from a curated library", "sentence; where it fails, the questions come from a curated library"
+        ),
+        artificial_intelligence=coach.llm is not None,
+        operator=coach.settings.operator or None,
+        contact=coach.settings.contact or None,
+        sent_to=list(dict.fromkeys(hosts)),
+        masked_before=True,
+        stored=False,
+        retention=None,
+        erase="There is nothing to erase: what you write is kept in memory while it is answered, and nowhere after.",
+        not_done=list(NOT_DONE),
+        turn_to="If somebody is in danger, the local emergency number (112 in many countries), or a helpline: findahelpline.com lists them.",
+        language="en",
+    )
+
+
+STYLE = (
+    "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1.2rem;color:#1d2a30;background:#fbfaf7}"
+    "h1{font-size:1.7rem;line-height:1.25}h2{font-size:1.1rem;margin-top:2rem}li{margin:.4rem 0}a{color:#0b5c72}"
+    "@media(prefers-color-scheme:dark){body{color:#e7ecee;background:#152026}a{color:#8fd3e8}}"
+)
+STYLE_HASH = "sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+
+def page(facts: About) -> str:
+    """The same as HTML: no script, nothing from elsewhere."""
+    sent = (
+        f"They are sent to {escape(' and '.join(facts.sent_to))}. People, companies, products, places, addresses and numbers that the program finds "
+        "are replaced before, and put back in what you read. It does not find all of them."
+        if facts.sent_to
+        else "They do not leave the machine that this runs on."
+    )
+    run_by = escape(facts.operator) if facts.operator else "whoever gave you this address; they have not entered a name"
+    reach = f" You reach them at {escape(facts.contact)}." if facts.contact else ""
+    listed = "".join(f"<li>{escape(line)}</li>" for line in facts.not_done)
+    body = (
+        f"<h1>Who answers here</h1><p>{escape(facts.what)}</p>"
+        f"<h2>Who runs it</h2><p>This service is run by {run_by}.{reach}</p>"
+        f"<h2>Where your words go</h2><p>{sent}</p>"
+        f"<h2>What is kept</h2><p>Nothing. {escape(facts.erase)}</p>"
+        f"<h2>What it does not do</h2><ul>{listed}</ul>"
+        f"<h2>Whom to turn to</h2><p>{escape(facts.turn_to)}</p>"
+    )
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>About this coach</title><style>{STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{body}</main></body></html>'

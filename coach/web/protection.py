@@ -1,0 +1,69 @@
+"""What every response carries, and which hosts and origins are answered."""
+
+from collections.abc import Iterable
+
+from litestar.config.cors import CORSConfig
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from coach.settings import Settings
+from coach.web.about import STYLE_HASH
+from coach.web.requests import request_id
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_DOCUMENTATION = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)  # Swagger UI starts from a script in its page
+_POLICIES = {"/schema": _DOCUMENTATION, "/about": f"default-src 'none'; style-src '{STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'"}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+async def protect(message: Message, scope: Scope) -> None:
+    """Put the request's id and what keeps a browser honest on every response (OWASP Secure Headers)."""
+    if message["type"] == "http.response.start":
+        policy = next((policy for path, policy in _POLICIES.items() if scope["path"].startswith(path)), _NOTHING)
+        more = ((b"x-request-id", request_id(scope).encode()), *_HEADERS, (b"content-security-policy", policy.encode()))
+        message["headers"] = [*message.get("headers", []), *more]
+
+
+def listed(value: str) -> list[str]:
+    """The entries of a setting, between commas."""
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+
+def origins(settings: Settings) -> CORSConfig | None:
+    """Pages of other origins may call only where the operator names them."""
+    named = listed(settings.origins)
+    return CORSConfig(allow_origins=named, allow_methods=["GET", "POST"], allow_headers=["content-type", "accept", "x-request-id"]) if named else None
+
+
+class HostCheck(ASGIMiddleware):
+    """Answers only to the names of this service, so that a page elsewhere cannot reach it under a name of its own (DNS rebinding)."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        """`hosts` are names without ports; empty: all."""
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "HostCheck":
+        """As the settings say: those named; else this machine's own where it only listens to itself."""
+        named = listed(settings.hosts)
+        return cls({*named, *LOOPBACK} if named or settings.host in LOOPBACK else ())
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Raises HTTPException 421 for another name."""
+        if scope["type"] == ScopeType.HTTP and self._hosts:
+            host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1").lower()
+            name = host if host.endswith("]") else host.rpartition(":")[0] or host
+            if name not in self._hosts:
+                raise HTTPException(status_code=421)
+        await next_app(scope, receive, send)
