@@ -43,8 +43,8 @@ class Masked:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many different things of each kind were replaced."""
-        return dict(Counter(str(kind) for kind, _ in {(item.kind, item.placeholder) for item in self.replacements}))
+        """How many different people and things of each kind were replaced, however they were spelled."""
+        return dict(Counter(str(kind) for kind, _ in {(item.kind, item.placeholder.rstrip("0123456789")) for item in self.replacements}))
 
     def part(self, start: int, end: int) -> str:
         """What stands for `original[start:end]`; what is cut by an end is replaced as a whole."""

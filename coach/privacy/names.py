@@ -252,7 +252,7 @@ def _kind(words: Sequence[Token], first: int, last: int, known: Lists) -> Kind:
         return Kind.PRODUCT
     if before in known.places and before not in known.works:
         return Kind.PLACE
-    if before in known.works:
+    if before in known.works and not (first > 1 and words[first - 2].low in known.directed):
         return Kind.COMPANY
     return Kind.PERSON
 

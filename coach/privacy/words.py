@@ -48,6 +48,7 @@ class Lists:
     company: frozenset[str]
     things: frozenset[str]
     capitals: frozenset[str]
+    directed: frozenset[str]
     strong: frozenset[str]
     takers: frozenset[str]
     nobody: frozenset[str]

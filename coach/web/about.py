@@ -9,6 +9,11 @@ import msgspec
 from coach.bootstrap import Coach
 from coach.knowledge.embedders import Endpoint
 
+WITHOUT = "A program, not a person. It reads what a manager writes and asks a few open questions, which it chooses from a curated library."
+WITH_MODEL = (
+    "A program, not a person. It reads what a manager writes and asks a few open questions. A language model, an artificial intelligence, drafts "
+    "them; a program checks every sentence, and where the model fails the questions come from a curated library."
+)
 NOT_DONE = (
     "It gives no advice, no plan and no diagnosis.",
     "It scores, ranks and reports nobody: not the one who writes, not those written about. No field and no figure of it holds such a thing.",
@@ -39,11 +44,8 @@ def about(coach: Coach) -> About:
     embedder = coach.library.shelves.first.embedder
     hosts = [coach.llm.provider.host] if coach.llm else []
     hosts += [embedder.host] if isinstance(embedder, Endpoint) else []
-    drafted = "a language model, an artificial intelligence, drafts, and a program checks every sentence" if coach.llm else "a program chooses"
     return About(
-        what=f"A program, not a person. It reads what a manager writes and asks a few open questions: {drafted} from a curated library.".replace(
-            "sentence from a curated library", "sentence; where it fails, the questions come from a curated library"
-        ),
+        what=WITH_MODEL if coach.llm else WITHOUT,
         artificial_intelligence=coach.llm is not None,
         operator=coach.settings.operator or None,
         contact=coach.settings.contact or None,
