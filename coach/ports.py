@@ -16,6 +16,10 @@ class Library(Protocol):
     def version(self) -> str:
         """A short hash of all the knowledge: the same hash, the same library."""
 
+    @property
+    def stays(self) -> bool:
+        """Whether a text is read without leaving this process."""
+
     async def find(self, text: str, limit: int, hide: Hider = Hider()) -> Finding:  # noqa: B008 (frozen)
         """The passages nearest in meaning to `text`, best first, at most one of a document. Never raises for a store.
 

@@ -126,20 +126,32 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, N
     accept(challenge, needs)
     answering = needs.answering(challenge)
     written_in = needs.languages.detect(challenge.text) or ENGLISH
-    judgement = await asyncio.to_thread(needs.safety.judge, challenge.text, written_in)
-    if judgement.flag:
-        log.info("flag=%s", judgement.flag)
-    if judgement.stops:
-        for event in _stopped(judgement, challenge, needs, written_in):
-            yield event
-        return
-    challenge = replace(challenge, aside=judgement.aside)
-    async with aclosing(_coached(challenge, needs, answering, written_in)) as events:
-        async for event in events:
-            yield event
+    finding = asyncio.ensure_future(_found(challenge, needs, written_in)) if needs.library.stays else None  # read while it is judged
+    try:
+        judgement = await asyncio.to_thread(needs.safety.judge, challenge.text, written_in)
+        if judgement.flag:
+            log.info("flag=%s", judgement.flag)
+        if judgement.stops:
+            for event in _stopped(judgement, challenge, needs, written_in):
+                yield event
+            return
+        if finding is None:
+            finding = asyncio.ensure_future(_found(challenge, needs, written_in))
+        async with aclosing(_coached(replace(challenge, aside=judgement.aside), needs, answering, written_in, finding)) as events:
+            async for event in events:
+                yield event
+    finally:
+        if finding is not None:
+            finding.cancel()
 
 
-async def _coached(challenge: Challenge, needs: Needs, answering: Answering, written_in: str) -> AsyncGenerator[Event, None]:
+async def _found(challenge: Challenge, needs: Needs, written_in: str) -> Finding:
+    return await needs.library.find(challenge.text, PASSAGES, hider(challenge, written_in))
+
+
+async def _coached(
+    challenge: Challenge, needs: Needs, answering: Answering, written_in: str, finding: Awaitable[Finding]
+) -> AsyncGenerator[Event, None]:
     """The ordinary answer."""
     started = time.perf_counter()
     told = _Told()
@@ -148,20 +160,16 @@ async def _coached(challenge: Challenge, needs: Needs, answering: Answering, wri
         yield Noticed(Notice("no-model", NO_MODEL))
     if challenge.aside:
         yield Noticed(ADDRESSED)
-    finding = asyncio.ensure_future(needs.library.find(challenge.text, PASSAGES, hider(challenge, written_in)))
-    try:
-        for notice in _language_notices(challenge, written_in):
-            yield Noticed(notice)
-        async with aclosing(answering.writer.draft(challenge, finding, written_in)) as drafts:
-            async for draft in drafts:
-                if told_of := await _event(draft, challenge, finding, told):
-                    yield told_of
-        found = await finding
-        told.sent += (found.sent,) if found.sent else ()
-        for notice in found.notices:
-            yield Noticed(notice)
-    finally:
-        finding.cancel()
+    for notice in _language_notices(challenge, written_in):
+        yield Noticed(notice)
+    async with aclosing(answering.writer.draft(challenge, finding, written_in)) as drafts:
+        async for draft in drafts:
+            if told_of := await _event(draft, challenge, finding, told):
+                yield told_of
+    found = await finding
+    told.sent += (found.sent,) if found.sent else ()
+    for notice in found.notices:
+        yield Noticed(notice)
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)

@@ -45,6 +45,7 @@ class FakeLibrary:
 
     finding: Finding = field(default_factory=lambda: Finding((Found(PASSAGE, 0.5),)))
     version: str = "fake"
+    stays: bool = True
 
     async def find(self, text: str, limit: int, hide: Hider | None = None) -> Finding:
         return self.finding

@@ -24,6 +24,7 @@ class Queue:
 
     waiting: int
     waited: float
+    stays: bool = True
 
 
 def door(coach, waiting, waited, **settings):

@@ -96,6 +96,11 @@ class ChromaLibrary:
         return self.shelves.first.knowledge.version
 
     @property
+    def stays(self) -> bool:
+        """Whether a text is read without leaving this process."""
+        return not isinstance(self.shelves.first.embedder, Endpoint)
+
+    @property
     def waiting(self) -> int:
         """How many write-ups wait to be read."""
         return len(self._queue)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coach.model import Draft, Flag, Help, Signpost
-from coach.safety.reader import Reader, reader
+from coach.safety.reader import Features, Reader, features, reader
 
 VERSION = "1"
 ENGLISH = "en"
@@ -61,7 +61,7 @@ class Judgement:
 def plainly(text: str, language: str) -> str:
     """Lower case, straight marks; without accents, but in German, where they tell words apart."""
     plain = text.translate(_MARKS).lower()
-    if language == "de":
+    if language == "de" or plain.isascii():
         return plain
     return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
 
@@ -81,8 +81,10 @@ class Safety:
         """The most serious thing that a text is; `language` is an ISO 639-1 code."""
         aside = tuple(self._aside(text))
         rest = _without(text, aside)
+        texts = {spoken: self._literal(rest, spoken) for spoken in dict.fromkeys((language, ENGLISH))}
+        sentences = [features(match[0]) for match in _SENTENCE.finditer(texts[ENGLISH])]
         for flag in (Flag.CRISIS, Flag.HR_LEGAL):
-            if by := (*self._found(flag, rest, language), *self._read(flag, rest)):
+            if by := (*self._found(flag, texts), *self._read(flag, sentences)):
                 return Judgement(flag, by, aside)
         if aside:
             return Judgement(Flag.INJECTION, ("injection",), aside)
@@ -108,22 +110,21 @@ class Safety:
         helps = tuple(self.signposts.helps[known or ANYWHERE].get(flag, ()))
         return Signpost(flag, text, self.signposts.emergency[known or ANYWHERE] if flag is Flag.CRISIS else None, helps)
 
-    def _found(self, flag: Flag, text: str, language: str) -> list[str]:
-        """The patterns of the text's language, and of English, that find something."""
-        found = []
-        for spoken in dict.fromkeys((language, ENGLISH)):
-            plain = plainly(text, spoken)
-            for figure in self.signposts.figures:
-                plain = figure.find.sub(" ", plain)
-            found += [pattern.name for pattern in self.signposts.patterns.get(spoken, {}).get(flag, ()) if pattern.find.search(plain)]
-        return found
-
-    def _read(self, flag: Flag, text: str) -> list[str]:
-        """Whether the trained reader takes a sentence for this."""
-        plain = plainly(text, ENGLISH)
+    def _literal(self, text: str, language: str) -> str:
+        """The text prepared for patterns, without figures of speech."""
+        plain = plainly(text, language)
         for figure in self.signposts.figures:
             plain = figure.find.sub(" ", plain)
-        return ["reading"] if any(self._reader.takes(sentence[0], flag) for sentence in _SENTENCE.finditer(plain)) else []
+        return plain
+
+    def _found(self, flag: Flag, texts: Mapping[str, str]) -> list[str]:
+        """The patterns of the text's language, and of English, that find something."""
+        patterns = self.signposts.patterns
+        return [pattern.name for spoken, text in texts.items() for pattern in patterns.get(spoken, {}).get(flag, ()) if pattern.find.search(text)]
+
+    def _read(self, flag: Flag, sentences: Sequence[Features]) -> list[str]:
+        """Whether the trained reader takes a sentence for this."""
+        return ["reading"] if any(self._reader.takes(sentence, flag) for sentence in sentences) else []
 
     def _aside(self, text: str) -> list[tuple[int, int]]:
         """The sentences that speak to the machine."""

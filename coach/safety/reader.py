@@ -22,7 +22,10 @@ MOST = 600  # characters of a sentence
 _WORD = re.compile(r"[^\W_]+")
 
 
-def features(sentence: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+Features = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+def features(sentence: str) -> Features:
     """Which weights a sentence adds up, and by how much: the words' share and the letters' share each of length 1."""
     words = _WORD.findall(sentence[:MOST])
     grams = {" ".join(words[low : low + size]) for size in (1, 2, 3) for low in range(len(words) - size + 1)}
@@ -41,12 +44,12 @@ class Reader:
         """`bounds` are the scores from which a sentence is taken for one; they were set by cross-validation."""
         self._weights, self.bounds, self._bias = weights, bounds, bias
 
-    def score(self, sentence: str, flag: Flag) -> float:
-        """Log-odds before the bound. `sentence` was prepared by `coach.safety.plainly`."""
-        rows, sizes = features(sentence)
+    def score(self, sentence: Features, flag: Flag) -> float:
+        """Log-odds, of the features of a sentence that was prepared by `coach.safety.plainly`."""
+        rows, sizes = sentence
         return float(self._weights[flag][rows] @ sizes) + self._bias[flag]
 
-    def takes(self, sentence: str, flag: Flag) -> bool:
+    def takes(self, sentence: Features, flag: Flag) -> bool:
         """Whether a sentence is taken for one of this kind."""
         return self.score(sentence, flag) >= self.bounds[flag]
 

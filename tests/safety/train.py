@@ -1,7 +1,7 @@
 """Trains the safety reader from tests/cases/safety_train.jsonl and writes coach/safety/weights.npz. `make safety`.
 
 Each sentence that decides a label is an example of its kind, every other sentence an example of neither. The bounds are set by cross-validation over
-texts: the lowest score that at most one ordinary text in two hundred reaches.
+texts: the lowest score that at most one ordinary text in a hundred reaches.
 """
 
 import io
@@ -23,17 +23,18 @@ CASES = Path(__file__).parent.parent / "cases"
 OUT = Path(__file__).parent.parent.parent / "coach" / "safety" / "weights.npz"
 KINDS = (Flag.CRISIS, Flag.HR_LEGAL)
 FOLDS, STRENGTH, WEIGHT = 5, 6.0, 3.0
-MOST_FALSE = 0.005
+MOST_FALSE = 0.01
 
 
 def rows() -> list[dict]:
     """The labelled texts, and the ordinary write-ups that stand elsewhere."""
     found = [
         json.loads(line)
-        for name in ("safety_train", "writeups", "writeups_more", "masking_dev")
+        for name in ("safety_train", "safety_ordinary", "writeups", "writeups_more", "masking_dev")
         for line in (CASES / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    return [row for row in found if row.get("flag") is None or (row["flag"] in KINDS and "decisive" in row)]
+    kept = [row for row in found if row.get("flag") in {None, Flag.INJECTION} or (row["flag"] in KINDS and "decisive" in row)]
+    return [{**row, "flag": None, "decisive": []} if row.get("flag") == Flag.INJECTION else row for row in kept]
 
 
 def sentences(texts: list[dict]) -> tuple[list[str], np.ndarray, np.ndarray]:
