@@ -1,12 +1,26 @@
 """A provider that wants to do harm: nothing of it reaches the manager, in a question or before one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from coach import grounding, guard
-from coach.model import Acknowledged, Acknowledgement, AcknowledgementDraft, Asked, Challenge, Closed, Engine, Finding, Found, Noticed, Passage
+from coach.model import (
+    Acknowledged,
+    Acknowledgement,
+    AcknowledgementDraft,
+    Asked,
+    Challenge,
+    Closed,
+    Engine,
+    Finding,
+    Found,
+    Noticed,
+    Passage,
+    Signposted,
+)
 from coach.reflect import reflect
 from tests.conftest import modelled
 from tests.fakes import PASSAGE, TEXT, FakeLibrary, draft
@@ -53,7 +67,7 @@ GOOD = ("What do you imagine it was like for him?", "What do you notice in yours
 
 async def events(coach, provider, text=TEXT, library=None, **more):
     made = modelled(coach, provider.url, model_deadline=6.0)
-    needs = made.needs if library is None else made.needs.__class__(library, made.needs.bank, made.needs.languages, made.needs.model)
+    needs = made.needs if library is None else replace(made.needs, library=library)
     return [event async for event in reflect(Challenge(text, engine=Engine.LLM, **more), needs)]
 
 
@@ -206,6 +220,10 @@ async def test_an_injection_that_is_obeyed_brings_nothing_but_admitted_questions
         with FakeProvider(obeying(injection)) as provider:
             found = await events(coach, provider, text, library)
         around = guard.Context(text, (injection,))
+        if any(isinstance(event, Signposted) for event in found):  # what it asks for is no reflection: nothing of the model's is asked
+            assert not provider.calls
+            assert all(one.source == "bank" for one in asked(found))
+            continue
         for one in asked(found):
             assert guard.check(one.text, language="en", context=around).accept
             assert grounding.plain(one.text)

@@ -2,6 +2,7 @@ import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -48,10 +49,13 @@ def test_an_endpoint_that_is_down_at_the_start_is_no_reason_not_to_answer(tmp_pa
 
 
 class Embeddings(BaseHTTPRequestHandler):
-    """An embeddings endpoint on this machine: counted words, cut to 16 numbers."""
+    """An embeddings endpoint on this machine: counted words, cut to 16 numbers. Remembers what it was sent."""
+
+    seen: ClassVar[list[str]] = []
 
     def do_POST(self):
         texts = json.loads(self.rfile.read(int(self.headers["content-length"])))["input"]
+        self.seen.extend(texts)
         vectors = CountedWords().embed(texts)[:, :16] + 0.01
         data = [{"object": "embedding", "index": place, "embedding": row.tolist()} for place, row in enumerate(vectors)]
         body = json.dumps({"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}).encode()
@@ -65,20 +69,25 @@ class Embeddings(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_with_an_endpoint_every_answer_says_that_the_text_left(tmp_path):
-    """Until it is masked, above all."""
+def test_with_an_endpoint_every_answer_says_that_the_text_left_and_no_name_leaves(tmp_path):
+    """Masked, the spans of it too."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Embeddings) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
         settings = Settings(data_dir=tmp_path, embedder="endpoint", embedding_base_url=url, embedding_api_key="k", embedding_dimensions=16)
         coach = assemble(settings, lambda _done, _total: None)
         events = answer(coach)
+        coach.library.shelves.read("On Tuesday I told Priti Vasani that I was wrong. Priti laughed.", [(11, 24), (49, 62)])
         coach.library.shelves.first.embedder.close()
         server.shutdown()
     assert not coach.plain
     assert LEFT in [event.notice for event in events if isinstance(event, Noticed)]
     assert "your words are sent to a service" in events[0].disclosure
     assert sum(isinstance(event, Asked) for event in events) == 3
+    assert any("Colleague A" in text for text in Embeddings.seen)
+    assert not any("Priti" in text or "Vasani" in text for text in Embeddings.seen)
+    privacy = events[-1].privacy
+    assert (privacy.left_process, privacy.to, privacy.masked) == (True, "127.0.0.1", {})
 
 
 def test_an_endpoint_without_a_key_is_said_to_be_unavailable(monkeypatch):
