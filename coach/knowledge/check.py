@@ -41,10 +41,12 @@ _MARKUP = re.compile(r"<[a-z/!][^>]*>|\]\(|https?://|www\.|\bjavascript:|&#?\w+;
 def unsafe(folder: Path, knowledge: Knowledge) -> Iterator[Fault]:
     """Content that is more than text: guidance that speaks to a machine, carries markup, or links out; and what is wrong in safety/."""
     try:
-        safety = Safety(signposts.load(folder))
+        loaded = signposts.load(folder)
     except KnowledgeError as error:
         yield from error.faults
         return
+    yield from signposts.faults(loaded)
+    safety = Safety(loaded)
     for passage in knowledge.passages:
         told = f"{passage.title}. {passage.heading}. {passage.text}"
         if found := _MARKUP.search(told):

@@ -1,6 +1,8 @@
 """Reads knowledge/safety: the patterns, what to say, and where help is."""
 
+import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import yaml
 
 from coach.errors import Fault, KnowledgeError
 from coach.model import About, Draft, Flag, Form, Help, Perspective, Skill
-from coach.safety import ANYWHERE, Pattern, Signposts, plainly
+from coach.safety import ANYWHERE, Signposts, plainly
+from coach.safety.patterns import Pattern, Sieve
 
 LANGUAGES = ("en", "de", "fr", "es")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C where it is there: half a second less at the start
@@ -17,30 +20,28 @@ FILES = (*LANGUAGES, "machine", "signposts", "resources")
 
 
 def load(root: Path) -> Signposts:
-    """Everything in knowledge/safety. Raises KnowledgeError, with file and entry of every fault."""
-    folder, faults = root / "safety", list[Fault]()
+    """Everything in knowledge/safety. Patterns are compiled when they are first tried; see `faults`.
+
+    Errors: KnowledgeError for a file that is missing or malformed.
+    """
+    folder = root / "safety"
     try:
         raw = {
             name: yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (both are safe)
-            for name in (*LANGUAGES, "machine", "signposts", "resources")
+            for name in FILES
         }
-        signposts = _signposts(raw, faults)
+        raw["words"] = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+        return _signposts(raw)
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, re.error) as error:
-        raise KnowledgeError((Fault("safety", "all", f"{type(error).__name__}: {error}"), *faults)) from None
-    if faults:
-        raise KnowledgeError(tuple(faults))
-    return signposts
+        raise KnowledgeError((Fault("safety", "all", f"{type(error).__name__}: {error}"),)) from None
 
 
-def _signposts(raw: Mapping[str, Any], faults: list[Fault]) -> Signposts:
+def _signposts(raw: Mapping[str, Any]) -> Signposts:
     said, machine = raw["signposts"], raw["machine"]
     return Signposts(
-        patterns={
-            language: {Flag(flag): tuple(_patterns(raw[language][flag], language, f"{language}.yaml", faults)) for flag in ("crisis", "hr_legal")}
-            for language in LANGUAGES
-        },
-        anywhere={Flag(flag): tuple(_patterns(machine[flag], "en", "machine.yaml", faults)) for flag in ("injection", "off_topic")},
-        figures=tuple(_patterns(machine["figures"], "en", "machine.yaml", faults)),
+        patterns={language: {Flag(flag): _patterns(raw[language][flag], raw["words"]) for flag in ("crisis", "hr_legal")} for language in LANGUAGES},
+        anywhere={Flag(flag): _patterns(machine[flag], raw["words"]) for flag in ("injection", "off_topic")},
+        figures=_patterns(machine["figures"], raw["words"]),
         concrete=tuple(re.compile(entry) for entry in said["concrete"]),
         says={Flag(flag): said[flag] for flag in ("crisis", "hr_legal", "too_thin", "off_topic")},
         helps={country: _helps(found, country or None) for country, found in _countries(raw["resources"])},
@@ -67,12 +68,26 @@ def _support(entry: Mapping[str, str]) -> Draft:
     return Draft(entry["text"], *kinds, "bank", origin="safety-support")
 
 
-def _patterns(entries: Sequence[Mapping[str, str]], language: str, file: str, faults: list[Fault]) -> Iterator[Pattern]:
-    """Each compiled, finding its example and not what it must not find."""
-    for entry in entries:
-        pattern = Pattern(entry["name"], re.compile(entry["find"]), entry["example"], entry.get("not", ""))
-        if not pattern.find.search(plainly(pattern.example, language)):
-            faults.append(Fault(f"safety/{file}", pattern.name, "does not find its own example"))
-        if pattern.never and pattern.find.search(plainly(pattern.never, language)):
-            faults.append(Fault(f"safety/{file}", pattern.name, "finds what it must not"))
-        yield pattern
+def key(pattern: str) -> str:
+    """What the pieces of a pattern are filed under in words.json: they are of this very pattern, or not used."""
+    return f"{zlib.crc32(pattern.encode()):08x}"
+
+
+def _patterns(entries: Sequence[Mapping[str, str]], words: Mapping[str, Sequence[str]]) -> Sieve:
+    return Sieve(
+        [Pattern(entry["name"], entry["find"], entry["example"], entry.get("not", ""), tuple(words.get(key(entry["find"]), ()))) for entry in entries]
+    )
+
+
+def faults(signposts: Signposts) -> Iterator[Fault]:
+    """Patterns that are no regular expressions, do not find their own example, or find what they must not."""
+    spoken = [(language, pattern) for language, kinds in signposts.patterns.items() for sieve in kinds.values() for pattern in sieve.patterns]
+    machine = [("en", pattern) for sieve in (*signposts.anywhere.values(), signposts.figures) for pattern in sieve.patterns]
+    for language, pattern in (*spoken, *machine):
+        try:
+            if not pattern.find.search(plainly(pattern.example, language)):
+                yield Fault("safety", pattern.name, "does not find its own example")
+            if pattern.never and pattern.find.search(plainly(pattern.never, language)):
+                yield Fault("safety", pattern.name, "finds what it must not")
+        except re.error as error:
+            yield Fault("safety", pattern.name, f"is no regular expression: {error}")

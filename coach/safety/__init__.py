@@ -1,42 +1,32 @@
 """Is this a moment to coach at all? Conservative: when unsure, a person is shown where help is. Deterministic; nothing is asked of any other host.
 
-Three things look at a text: patterns (knowledge/safety, with figures of speech cut out first), a small trained reader of each sentence (reader.py),
-and, for short texts, whether anything in them is concrete. What they do is measured by `coach receipt safety`. It is not a safety product.
+Three things look at a text: patterns (knowledge/safety, with figures of speech cut out first), a trained reader of each sentence (reader.py), and,
+for short texts, whether anything in them is concrete. What they do is measured by `coach receipt safety`. It is not a safety product.
 """
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coach.model import Draft, Flag, Help, Signpost
-from coach.safety.reader import Features, Reader, features, reader
+from coach.safety.patterns import Sieve
+from coach.safety.reader import ENGLISH, Reader, reader
 
-VERSION = "1"
-ENGLISH = "en"
+VERSION = "2"
 ANYWHERE = ""  # the country of whom nothing is known
 SHORT = 45  # words: only a text as short as this can be too thin
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*[\"”»]?")
 _MARKS = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " ", "œ": "oe"})
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A named regular expression, found in a text that was prepared by `plainly`."""
-
-    name: str
-    find: re.Pattern[str]
-    example: str
-    never: str = ""
-
-
 @dataclass(frozen=True)
 class Signposts:
     """What knowledge/safety holds: patterns by language and flag, what to say, where help is by country, and the one question that may follow."""
 
-    patterns: Mapping[str, Mapping[Flag, Sequence[Pattern]]]
-    anywhere: Mapping[Flag, Sequence[Pattern]]
-    figures: Sequence[Pattern]
+    patterns: Mapping[str, Mapping[Flag, Sieve]]
+    anywhere: Mapping[Flag, Sieve]
+    figures: Sieve
     concrete: Sequence[re.Pattern[str]]
     says: Mapping[Flag, Mapping[str, str]]
     helps: Mapping[str, Mapping[Flag, Sequence[Help]]]
@@ -66,6 +56,12 @@ def plainly(text: str, language: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of a text that hold a word, roughly."""
+    found = (match[0].strip() for match in _SENTENCE.finditer(text))
+    return [one for one in found if any(map(str.isalnum, one))]
+
+
 class Safety:
     """Judges write-ups."""
 
@@ -80,20 +76,28 @@ class Safety:
     def judge(self, text: str, language: str) -> Judgement:
         """The most serious thing that a text is; `language` is an ISO 639-1 code."""
         aside = tuple(self._aside(text))
-        rest = _without(text, aside)
-        texts = {spoken: self._literal(rest, spoken) for spoken in dict.fromkeys((language, ENGLISH))}
-        sentences = [features(match[0]) for match in _SENTENCE.finditer(texts[ENGLISH])]
-        for flag in (Flag.CRISIS, Flag.HR_LEGAL):
-            if by := (*self._found(flag, texts), *self._read(flag, sentences)):
-                return Judgement(flag, by, aside)
+        if grave := self._grave(_without(text, aside), language):
+            return replace(grave, aside=aside)
         if aside:
             return Judgement(Flag.INJECTION, ("injection",), aside)
         plain = plainly(text, ENGLISH)
-        if by := tuple(pattern.name for pattern in self.signposts.anywhere[Flag.OFF_TOPIC] if pattern.find.search(plain)):
+        if by := tuple(pattern.name for pattern in self.signposts.anywhere[Flag.OFF_TOPIC].found(plain)):
             return Judgement(Flag.OFF_TOPIC, by)
         if len(text.split()) <= SHORT and not any(mark.search(plain) for mark in self.signposts.concrete):
             return Judgement(Flag.TOO_THIN, ("nothing-concrete",))
         return Judgement()
+
+    def _grave(self, text: str, language: str) -> Judgement | None:
+        """A crisis, or a matter for others: by patterns, which are quick, or by reading."""
+        texts = {spoken: self.literal(plainly(text, spoken)) for spoken in dict.fromkeys((language, ENGLISH))}
+        if by := self._found(Flag.CRISIS, texts):
+            return Judgement(Flag.CRISIS, tuple(by))
+        told = sentences(text)
+        read = self._reader.reads(told, [self.literal(plainly(one, ENGLISH)) for one in told], language)
+        if Flag.CRISIS in read:
+            return Judgement(Flag.CRISIS, ("reading",))
+        found = [*self._found(Flag.HR_LEGAL, texts), *(["reading"] if Flag.HR_LEGAL in read else [])]
+        return Judgement(Flag.HR_LEGAL, tuple(found)) if found else None
 
     def speaks_to_a_machine(self, text: str) -> bool:
         """Whether part of a text is meant for a program that reads it."""
@@ -110,30 +114,22 @@ class Safety:
         helps = tuple(self.signposts.helps[known or ANYWHERE].get(flag, ()))
         return Signpost(flag, text, self.signposts.emergency[known or ANYWHERE] if flag is Flag.CRISIS else None, helps)
 
-    def _literal(self, text: str, language: str) -> str:
-        """The text prepared for patterns, without figures of speech."""
-        plain = plainly(text, language)
-        for figure in self.signposts.figures:
-            plain = figure.find.sub(" ", plain)
-        return plain
+    def literal(self, plain: str) -> str:
+        """A text prepared by `plainly`, without figures of speech."""
+        return self.signposts.figures.cut(plain)
 
     def _found(self, flag: Flag, texts: Mapping[str, str]) -> list[str]:
         """The patterns of the text's language, and of English, that find something."""
         patterns = self.signposts.patterns
-        return [pattern.name for spoken, text in texts.items() for pattern in patterns.get(spoken, {}).get(flag, ()) if pattern.find.search(text)]
-
-    def _read(self, flag: Flag, sentences: Sequence[Features]) -> list[str]:
-        """Whether the trained reader takes a sentence for this."""
-        return ["reading"] if any(self._reader.takes(sentence, flag) for sentence in sentences) else []
+        return [pattern.name for spoken, text in texts.items() if spoken in patterns for pattern in patterns[spoken][flag].found(text)]
 
     def _aside(self, text: str) -> list[tuple[int, int]]:
         """The sentences that speak to the machine."""
-        patterns = self.signposts.anywhere[Flag.INJECTION]
-        whole = plainly(text, ENGLISH)
-        if not any(pattern.find.search(whole) for pattern in patterns):
+        sieve = self.signposts.anywhere[Flag.INJECTION]
+        if not any(True for _ in sieve.found(plainly(text, ENGLISH))):
             return []
         spans = [match.span() for match in _SENTENCE.finditer(text)]
-        found = [span for span in spans if any(pattern.find.search(plainly(text[slice(*span)], ENGLISH)) for pattern in patterns)]
+        found = [span for span in spans if any(True for _ in sieve.found(plainly(text[slice(*span)], ENGLISH)))]
         return found or [(0, len(text))]
 
 
