@@ -14,6 +14,11 @@ from coach.privacy.words import Lists, is_family, is_given, is_ordinary, is_town
 
 SHORTEST = 2
 LOWER_TYPED = 0.4  # share of sentences that begin small, from which a text is read as typed in lower case
+_STREETS = ("gasse", "straße", "strasse", "allee")
+LONGEST_STREET = 7  # letters of the longest of these: a name is longer
+_CALLED = frozenset({"heißt", "hieß", "heißen", "namens"})
+_DUTCH = frozenset({"van", "ten", "ter"})
+_PARTICLES = _DUTCH | {"der", "den", "de", "le", "la", "les", "du", "des", "von", "el", "da", "di"}
 _JOINTS = re.compile(r"[ \u00a0]|[ ]?&[ ]?|-|\. |[’']|[’']s ")
 _INITIAL = re.compile(r"(?<!\w)[A-Z]\.(?=[ ]+[a-z])")
 
@@ -59,12 +64,7 @@ class _Names:
         if self._titled(place):
             return True
         if self._listed(word):
-            return (
-                self._small
-                and is_given(word.low)
-                and word.low not in self._lists.plain
-                and self._speaks(place, self._before(place), self._after(place))
-            )
+            return is_given(word.low) and word.low not in self._lists.plain and self._named_though_listed(place)
         if not word.capital:
             return word.mixed or self._small_name(place)
         if word.mixed and not word.upper:
@@ -80,9 +80,20 @@ class _Names:
         word, joint = self._words[place], self._words[place - 1]
         if word.first or joint.first or word.low in self._lists.plain or word.low in self._lists.articles:
             return False
-        if "&" in word.gap and self._small:
-            return True
+        beyond = self._words[place + 1] if place + 1 < len(self._words) else None
+        if (word.gap == " & " and (self._small or (word.capital and joint.capital))) or (
+            beyond is not None and beyond.gap == " & " and (self._small or (word.capital and beyond.capital))
+        ):
+            return not self._listed(word)
         return place - 2 in names and joint.low in {"and", "und", "et", "y"} and word.gap == " " and is_given(word.low)
+
+    def _named_though_listed(self, place: int) -> bool:
+        """A month or a day that somebody is called: "my wife June", "Sunday Akpan"."""
+        word, before, after = self._words[place], self._before(place), self._after(place)
+        if not word.capital:
+            return self._small and self._speaks(place, before, after)
+        beside = after is not None and after.gap == " " and after.capital and not self._listed(after) and not self._ordinary(after)
+        return beside or (before is not None and before.low in self._lists.roles)
 
     def _listed(self, word: Token) -> bool:
         return word.low in self._lists.capitals or word.low in self._lists.titles
@@ -99,7 +110,10 @@ class _Names:
         return following if following and not set(following.gap) & set(".!?;:\n") else None
 
     def _titled(self, place: int) -> bool:
-        before = self._words[place - 1] if place else None
+        beyond = place
+        while beyond and self._words[beyond].gap == " " and self._words[beyond - 1].low in _PARTICLES:
+            beyond -= 1
+        before = self._words[beyond - 1] if beyond else None
         if before is None or before.low.rstrip(".") not in self._lists.titles or "\n" in self._words[place].gap:
             return False
         strong = before.low.rstrip(".") in self._lists.strong
@@ -133,12 +147,17 @@ class _Names:
         word, before, after = self._words[place], self._before(place), self._after(place)
         if not self._ordinary(word) or (self._coined(word) and (before is None or before.low not in self._lists.articles)):
             return True
-        given = is_given(word.low) and word.low not in self._lists.plain
+        given = all(map(is_given, word.low.split("-"))) and word.low not in self._lists.plain
         if self._beside(before, word) or (after is not None and after.gap == " " and self._beside(word, after) and self._coined(word)):
             return True
+        if self._genitive(word, after) or self._from_a_town(word, after) or (word.low.endswith(_STREETS) and len(word.low) > LONGEST_STREET):
+            return True
         if word.first or before is None:
-            return given and (after is None or after.low in self._lists.saying)
-        if before.low in self._lists.articles or before.capital or before.text[0].isdigit():
+            listed = after is not None and (after.gap == ", " or (after.gap == " " and after.capital and not self._listed(after)))
+            return given and (after is None or after.low in self._lists.saying | self._lists.before or listed)
+        if before.low in _CALLED:
+            return True
+        if before.low in self._lists.articles or (before.capital and not before.first and word.gap == " ") or before.text[0].isdigit():
             return before.low in self._lists.articles and after is not None and after.capital and is_family(word.low) and given
         if before.low in self._lists.places:
             return True
@@ -149,6 +168,17 @@ class _Names:
         if first is None or second.gap != " " or not (first.capital and second.capital) or self._listed(second) or first.low in self._lists.capitals:
             return False
         return not first.text[0].isdigit() and first.low not in self._lists.plain | self._lists.measures
+
+    def _genitive(self, word: Token, after: Token | None) -> bool:
+        """Somebody's: "Petras Einwand"."""
+        owner = word.low[:-1]
+        named = word.low.endswith("s") and len(owner) > SHORTEST and is_given(owner) and owner not in self._lists.plain
+        return named and after is not None and after.gap == " " and after.capital
+
+    def _from_a_town(self, word: Token, after: Token | None) -> bool:
+        """Called after a town: "das Mannheimer Werk"."""
+        town = word.low.endswith("er") and (is_town(word.low[:-2]) or is_town(word.low[:-1]))
+        return town and after is not None and after.gap == " " and after.capital and not is_ordinary(word.low.removesuffix("er"), "de")
 
     def _coined(self, word: Token) -> bool:
         """Whether the vocabulary has it only as made of others."""
@@ -173,7 +203,13 @@ class _Names:
             return True
         if not is_given(word.low) or word.low in self._lists.saying or word.low in self._lists.before:
             return False
-        return self._speaks(place, before, after)
+        return self._speaks(place, before, after) or (word.low not in self._lists.plain and self._goes_on(after))
+
+    def _goes_on(self, after: Token | None) -> bool:
+        """Whether what follows a given name in small letters is a family name, or another given one."""
+        if after is None or after.gap != " " or after.capital or len(after.text) <= SHORTEST:
+            return False
+        return not self._ordinary(after) or (is_given(after.low) and after.low not in self._lists.plain | self._lists.saying)
 
     def _speaks(self, place: int, before: Token | None, after: Token | None) -> bool:
         """Whether somebody is named here: after "my deputy" or "told", before "said"; or something is said to be theirs."""
@@ -200,7 +236,7 @@ def _joined(text: str, words: Sequence[Token], names: set[int], known: Lists) ->
         last = place
         while (following := _next(words, last, names, known)) is not None:
             last = following
-        first = place
+        first = _reach(words, place, known)
         while first and words[first - 1].low.rstrip(".") in known.titles and words[first].gap in {" ", ". ", "\u00a0"} and first - 1 not in names:
             first -= 1
         end = words[last].end + (2 if words[first].low.startswith("st") and text[words[last].end :][:2] in {"'s", "’s"} else 0)  # St Aldwen's
@@ -208,6 +244,18 @@ def _joined(text: str, words: Sequence[Token], names: set[int], known: Lists) ->
             first -= 1
         yield Span(words[first].start, end, _kind(words, first, last, known))
         place = last + 1
+
+
+def _reach(words: Sequence[Token], first: int, known: Lists) -> int:
+    """Where a name begins that has particles before it: "van der Zwaag", "La Haute-Brosse", "M. de Kerangal"."""
+    place = first
+    while place and words[place].gap == " " and words[place - 1].low in _PARTICLES:
+        word, before = words[place - 1], words[place - 2] if place > 1 else None
+        titled = before is not None and before.low.rstrip(".") in known.titles and word.gap in {" ", ". "}
+        if not (titled or word.low in _DUTCH or (before is not None and before.low in _DUTCH) or (word.capital and not word.first)):
+            break
+        place -= 1
+    return place
 
 
 def _next(words: Sequence[Token], last: int, names: set[int], known: Lists) -> int | None:
@@ -222,7 +270,7 @@ def _next(words: Sequence[Token], last: int, names: set[int], known: Lists) -> i
         return following  # "Wei Jun": the month is a name here
     if word.low in known.company and word.capital:
         return following
-    if word.text.isdigit() and word.gap == " " and len(word.text) <= 2 and words[last].mixed:
+    if word.text.isdigit() and word.gap == " " and len(word.text) <= 2 and not is_given(words[last].low):
         return following
     if word.gap == " " and (word.low in known.streets or word.low in known.after):
         return following
