@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import itertools
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from coach.converse import blank, decides, last_sentence
 from coach.errors import EmbedderUnavailable
 from coach.knowledge.embedders import Endpoint, MiniLM, Reading, Vectors
 from coach.knowledge.files import opening
@@ -26,12 +28,15 @@ from coach.model import (
     Notice,
     Perspective,
     Stage,
+    Turn,
     Voice,
 )
 from coach.ports import Written
 from coach.privacy import Hider, hider
-from coach.quoting import Lexicon, Quotable, quotables, reads_as, sentences, tells_of_others
+from coach.quoting import MOST_WORDS, Lexicon, Quotable, quotables, reads_as, sentences, tells_of_others
 from coach.selection import Candidate, SetRules, choose
+
+_UNQUOTED = re.compile(r'["“”„«»<>{}\[\]|*_#`\\\n]|https?:|@')  # what cannot stand in a quotation
 
 UNCLEAR = Notice("unclear", "It was hard to make out what this is about, so these are general opening questions. A few plain sentences would help.")
 
@@ -53,6 +58,9 @@ WEIGHT_OF_QUOTE = 0.06
 FIT_OF_QUOTE = 0.20
 USUAL_GAIN = 0.20  # what a quotation adds on average: a question is not better for having one
 FOCUS_BONUS = 0.12
+FOLLOWS_BONUS = 0.06  # for questions that were written to follow a reply
+FOLLOWS_SPREAD = 0.14  # between these, which fit nearly everywhere: not every conversation is the same
+SHORT_REPLY = 1.0  # the weight of a reply that is quoted whole
 SPREAD = 0.09  # between questions that fit equally well the text itself decides, so that not every manager is asked the same
 
 
@@ -103,16 +111,18 @@ class Bank:
         composed = await asyncio.to_thread(self._compose, challenge, language, asked)  # while Chroma is asked for the passages
         if not composed.clear:
             yield UNCLEAR
-        yield _acknowledgement(self._shelves.first.knowledge.acknowledgements, composed, challenge.text)
+        yield _acknowledgement(self._shelves.first.knowledge.acknowledgements, composed, challenge)
         for choice, guidance in zip(composed.chosen, _guidance(composed, await finding), strict=True):
             yield _draft(choice, guidance)
 
     def heard(self, challenge: Challenge, language: str) -> AcknowledgementDraft:
         """The acknowledgement alone: 2 ms, as nothing is embedded for it."""
         knowledge = self._shelves.first.knowledge
-        heard = _hear(challenge.text, knowledge.lexicons.get(language), challenge.aside)
+        lexicon = knowledge.lexicons.get(language)
+        heard = _hear(challenge.text, lexicon, challenge.aside)
+        heard = _latest(heard, challenge, challenge.turn, lexicon) if challenge.turn else heard
         quotes = heard.quotes if heard.reads else ()
-        return _acknowledgement(knowledge.acknowledgements, _Composed(self._shelves.first, (), quotes, heard.reads), challenge.text)
+        return _acknowledgement(knowledge.acknowledgements, _Composed(self._shelves.first, (), quotes, heard.reads), challenge)
 
     def tells_of_others(self, challenge: Challenge, language: str) -> bool:
         """Whether somebody else is in the story."""
@@ -130,13 +140,20 @@ class Bank:
 
     def _compose(self, challenge: Challenge, language: str, asked: Sequence[Draft] = ()) -> "_Composed":
         knowledge = self._shelves.first.knowledge
-        heard = _hear(challenge.text, knowledge.lexicons.get(language), challenge.aside)
+        lexicon, turn = knowledge.lexicons.get(language), challenge.turn
+        heard = _hear(challenge.text, lexicon, challenge.aside)
+        heard = _latest(heard, challenge, turn, lexicon) if turn else heard
         hide = hider(challenge, language)
         shelf, reading, _ = self._shelves.read(challenge.text, heard.spans, hide)
-        clear = heard.reads and _is_clear(heard, shelf, reading)
+        clear = heard.reads and (turn is not None or _is_clear(heard, shelf, reading))
         quotes = heard.quotes if clear else ()
         fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
         others = heard.others or bool(challenge.functions) or not clear
+        if turn:
+            going = _following(shelf, reading, len(quotes), heard.late, clear=clear)
+            choices = [choice for choice in _choices(knowledge.questions, quotes, going, challenge) if others or choice.looks_own]
+            chosen = _next(choices, shelf, turn, hide, challenge.text)
+            return _Composed(shelf, chosen, quotes, clear=True)
         choices = [choice for choice in _choices(knowledge.questions, quotes, fit, challenge) if others or choice.looks_own]
         chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)), asked, hide)
         return _Composed(shelf, chosen, quotes, clear)
@@ -144,8 +161,29 @@ class Bank:
 
 def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules, asked: Sequence[Draft], hide: Hider) -> tuple[_Choice, ...]:
     """The best set. That the guard passes each of them is checked when the index is built, with words in the slot, and again on the way out."""
-    listed = _shortlist(_unlike(choices, shelf, asked, hide) if asked else choices, rules.count)
+    quoted = [evidence for draft in asked for evidence in draft.evidence]
+    listed = _shortlist(_unlike(choices, shelf, [draft.text for draft in asked], quoted, hide) if asked else choices, rules.count)
     return tuple(listed[index] for index in choose(_candidates(listed, shelf), rules, [_stands(draft) for draft in asked]))
+
+
+def _next(choices: Sequence[_Choice], shelf: Shelf, turn: Turn, hide: Hider, text: str) -> tuple[_Choice, ...]:
+    """The one question that goes on: of the stage and the side that the turn asks for, or else of any that do not end the conversation."""
+    seed, empty = _seed(text), blank(text[turn.since :])
+    fresh = _unlike(choices, shelf, turn.asked, (), hide)
+    fresh = [choice for choice in fresh if (turn.heard == "reply" or "answer" not in choice.text) and not (empty and choice.quote)]
+    wanted: tuple[Callable[[BankQuestion], bool], ...] = (
+        lambda question: (
+            question.closes is turn.closes and question.stage is turn.stage and (question.perspective is Perspective.OTHER) >= turn.other
+        ),
+        lambda question: question.closes is None and question.stage is turn.stage,
+        lambda question: question.closes is None and question.stage is not Stage.CLOSE,
+    )
+    fresh = [choice for choice in fresh if choice.question.offers == turn.offers] or fresh
+    for fits in wanted:
+        if fitting := [choice for choice in fresh if fits(choice.question)]:
+            bonus = {choice.row: choice.question.follows * (FOLLOWS_BONUS + FOLLOWS_SPREAD * _lot(seed, choice.question)) for choice in fitting}
+            return (max(fitting, key=lambda choice: (choice.score + bonus[choice.row], -choice.row)),)
+    return ()
 
 
 def _stands(draft: Draft) -> Candidate:
@@ -153,9 +191,8 @@ def _stands(draft: Draft) -> Candidate:
     return Candidate(draft.about, draft.perspective, draft.form, Stage.EXPLORE, bool(draft.evidence), 0.0)
 
 
-def _unlike(choices: Sequence[_Choice], shelf: Shelf, asked: Sequence[Draft], hide: Hider) -> list[_Choice]:
+def _unlike(choices: Sequence[_Choice], shelf: Shelf, texts: Sequence[str], quoted: Sequence[Evidence], hide: Hider) -> list[_Choice]:
     """The choices that can stand beside what was asked: unlike in meaning, in opening, and in the words quoted."""
-    texts = [draft.text for draft in asked]
     try:
         embedder = shelf.embedder
         rows = np.stack([embedder.read(text, (), hide).whole for text in texts]) if isinstance(embedder, Endpoint) else embedder.embed(texts)
@@ -163,13 +200,13 @@ def _unlike(choices: Sequence[_Choice], shelf: Shelf, asked: Sequence[Draft], hi
     except EmbedderUnavailable:
         near = np.zeros(len(shelf.questions), np.bool_)
     openings = {opening(text) for text in texts}
-    quoted = [evidence for draft in asked for evidence in draft.evidence]
     return [
         choice
         for choice in choices
         if not near[choice.row]
         and opening(choice.text) not in openings
         and not any(choice.quote and choice.quote.start < item.end and item.start < choice.quote.end for item in quoted)
+        and not any(choice.quote and choice.quote.evidence.quote in text for text in texts)
     ]
 
 
@@ -182,6 +219,8 @@ class _Heard:
     reads: bool = False
     english: bool = False
     others: bool = True
+    lighter: tuple[Quotable, ...] = ()  # all that could be quoted, however little it weighs
+    late: int = 0  # how many of the sentences are of the last reply
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -196,7 +235,26 @@ def _hear(text: str, lexicon: Lexicon | None, aside: Sequence[tuple[int, int]] =
     found = [quote for quote in quotables(text, lexicon) if not any(quote.start < end and start < quote.end for start, end in aside)]
     telling = [quote for quote in found if quote.weight >= LEAST_WEIGHT]
     quotes = tuple((telling if len(telling) >= ENOUGH_QUOTES else found)[:QUOTES])
-    return _Heard(quotes, tuple(sentences(text, lexicon)), reads, lexicon.language == "en", tells_of_others(text, lexicon))
+    return _Heard(quotes, tuple(sentences(text, lexicon)), reads, lexicon.language == "en", tells_of_others(text, lexicon), tuple(found))
+
+
+def _latest(heard: _Heard, challenge: Challenge, turn: Turn, lexicon: Lexicon | None) -> _Heard:
+    """What the last reply gives; a reply of a few words is quoted whole; where it gives nothing to quote, what was told before does."""
+    quotes = tuple(quote for quote in heard.lighter if quote.start >= turn.since)[:QUOTES]
+    late = sum(span[1] > turn.since for span in heard.told)
+    if not quotes and lexicon and (whole := _whole(challenge.text, turn.since, lexicon)):
+        quotes = (whole,)
+    return replace(heard, quotes=quotes or heard.quotes, late=late)
+
+
+def _whole(text: str, since: int, lexicon: Lexicon) -> Quotable | None:
+    """A short reply as a quotation: one line, no marks that would break one, nobody insulted."""
+    reply = text[since:].strip().rstrip(".!…,; ")
+    start = text.find(reply, since)
+    bare = re.findall(r"[^\W\d_]+", reply.lower())
+    if not bare or len(reply.split()) > MOST_WORDS or _UNQUOTED.search(reply) or not lexicon.insults.isdisjoint(bare):
+        return None
+    return Quotable(Evidence(reply, start, start + len(reply)), Voice.OWN if lexicon.speakers & {bare[0]} else Voice.ANY, SHORT_REPLY)
 
 
 def _is_clear(heard: _Heard, shelf: Shelf, reading: Reading) -> bool:
@@ -213,7 +271,20 @@ def _fit(shelf: Shelf, reading: Reading, quotes: int) -> _Fit:
     anywhere = base + 0.25 * (shelf.whens @ reading.whole + nearness - COMMON * shelf.commonness)
     holds = nearness >= SURE
     relevance = np.where(shelf.general, np.where(holds, np.maximum(nearness, anywhere), anywhere), nearness)
-    return _Fit(relevance, (shelf.general | holds) & ~shelf.openers, (0.5 * shelf.whens + 0.5 * shelf.questions) @ reading.spans[:quotes].T)
+    asked = (shelf.general | holds) & ~shelf.openers & ~shelf.follows
+    return _Fit(relevance, asked, (0.5 * shelf.whens + 0.5 * shelf.questions) @ reading.spans[:quotes].T)
+
+
+def _following(shelf: Shelf, reading: Reading, quotes: int, late: int, *, clear: bool) -> _Fit:
+    """The same for the next question of a conversation, for which those in `following.yaml` may be asked too.
+
+    What a question presupposes must be in all that was told; how well it fits is judged by the last `late` sentences.
+    """
+    if not clear:
+        return _Fit(np.zeros(len(shelf.whens), np.float32), shelf.follows & ~shelf.slotted, np.zeros((len(shelf.whens), 0), np.float32))
+    fit = _fit(shelf, reading, quotes)
+    latest = Reading(reading.parts, np.concatenate((reading.spans[:quotes], reading.spans[-late:]))) if late else reading
+    return replace(_fit(shelf, latest, quotes), may_be_asked=fit.may_be_asked | shelf.follows)
 
 
 def _no_fit(shelf: Shelf) -> _Fit:
@@ -328,18 +399,31 @@ def _guidance(composed: _Composed, finding: Finding) -> Iterator[tuple[str, ...]
         yield (best.passage.id,)
 
 
-def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Composed, text: str) -> AcknowledgementDraft:
+def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Composed, challenge: Challenge) -> AcknowledgementDraft:
     """One sentence around the two heaviest spans that no question uses (the heaviest of all if every one is used)."""
+    turn = challenge.turn
     used = [choice.quote for choice in composed.chosen if choice.quote]
-    free = [quote for quote in composed.quotes if not any(quote.overlaps(other) for other in used)] or list(composed.quotes[:1])
+    quotes = [quote for quote in composed.quotes if turn is None or quote.start >= turn.since]
+    free = [quote for quote in quotes if not any(quote.overlaps(other) for other in used)] or quotes[:1]
+    of = turn.heard if turn else "writeup"
+    if turn:
+        free = _telling(free, challenge.text)
     for count in (2, 1, 0):
-        fitting = [template for template in templates if template.quotes == count]
+        fitting = [template for template in templates if template.quotes == count and template.of == of]
         if len(free) >= count and fitting:
             spoken = [quote.evidence for quote in sorted(free[:count], key=lambda quote: quote.start)]
-            template = fitting[_seed(text)[0] % len(fitting)]
+            template = fitting[(len(turn.asked) if turn else _seed(challenge.text)[0]) % len(fitting)]  # no two alike in a row
             return AcknowledgementDraft(_fill(template.text, spoken), tuple(spoken))
-    message = "knowledge/acknowledgements.yaml has no template without a quotation"
+    message = f"knowledge/acknowledgements.yaml has no template without a quotation for a {of}"
     raise LookupError(message)
+
+
+def _telling(quotes: Sequence[Quotable], text: str) -> list[Quotable]:
+    """Of a reply: what its last sentence says if that is a decision, else what weighs enough; at least the best there is."""
+    begins = last_sentence(text)
+    if decides(text[begins:]) and (last := [quote for quote in quotes if quote.start >= begins]):
+        return last[:1]
+    return [quote for quote in quotes if quote.weight >= LEAST_WEIGHT] or list(quotes[:1])
 
 
 def _fill(template: str, spoken: Sequence[Evidence]) -> str:

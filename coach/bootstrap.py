@@ -82,7 +82,8 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
     )
     bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
     safety = Safety(signposts.load(data_folder("knowledge")))
-    needs = Needs(library, bank, Lingua(), safety, country=settings.country or None)
+    closings = {question.text: question.closes for question in knowledge.questions if question.closes}
+    needs = Needs(library, bank, Lingua(), safety, country=settings.country or None, closings=closings, ideas=settings.ideas == "on")
     coach = Coach(needs, library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
     return with_model(coach, settings, found)
 

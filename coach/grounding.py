@@ -42,8 +42,13 @@ def quotations(sentence: str) -> list[str]:
     return [match[1] if match[1] is not None else match[2] for match in _QUOTED.finditer(sentence)]
 
 
-def locate(text: str, quote: str) -> Evidence | None:
-    """Where a text holds these words: to the letter, or but for capitals, kinds of marks and a stop at the end. What comes back is the text's own."""
+def locate(text: str, quote: str, since: int = 0) -> Evidence | None:
+    """Where a text holds these words: to the letter, or but for capitals, kinds of marks and a stop at the end. What comes back is the text's own.
+
+    Words that stand there more than once are found from `since` on, if they are there.
+    """
+    if since and (late := locate(text[since:], quote)):
+        return Evidence(late.quote, late.start + since, late.end + since)
     quote = quote.strip()
     for wanted, there in ((quote, text), (_folded(quote).rstrip(".,;:!?"), _folded(text))):
         start = there.find(wanted) if wanted else -1

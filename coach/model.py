@@ -53,6 +53,24 @@ class Stage(StrEnum):
     CLOSE = "close"
 
 
+class Closing(StrEnum):
+    """What a conversation ends on: what is seen now, what is to be tried or asked, what the peers will hear."""
+
+    SEEN = "seen"
+    TRY = "try"
+    PEERS = "peers"
+
+
+class Move(StrEnum):
+    """What the manager does next: answers, puts the question aside, wants another in its place, wants to stay with it, or wants to end."""
+
+    REPLY = "reply"
+    SKIP = "skip"
+    ANOTHER = "another"
+    DEEPER = "deeper"
+    WRAP_UP = "wrap_up"
+
+
 class Voice(StrEnum):
     """Whose words a span of a write-up is: the manager about himself or herself, words somebody spoke, or neither."""
 
@@ -187,8 +205,48 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question that was asked before, and what the manager answered; empty where it was put aside."""
+
+    question: str = field(repr=False)
+    reply: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text of the manager's within all that was told: what it is called in the request (RFC 6901), and where it stands, in code points."""
+
+    pointer: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the next question of a conversation is to be like.
+
+    `since` is where, in all that the manager has told, the last reply begins; at the end where there is none to hear. `answered` counts replies.
+    `heard` says what there is to acknowledge: a "reply", or a question that was "skipped", was "unclear", or is to go "deeper".
+    `offers` says that ideas were asked for: what others have written is shown before the question.
+    """
+
+    stage: Stage
+    since: int
+    answered: int
+    asked: tuple[str, ...] = field(default=(), repr=False)
+    other: bool = False
+    closes: Closing | None = None
+    proposed: bool = False
+    offers: bool = False
+    heard: str = "reply"
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
-    """A manager's write-up as sent, and what was asked for with it."""
+    """A manager's write-up as sent, and what was asked for with it.
+
+    In a conversation `text` is all that the manager has told, write-up and replies (coach.converse), and `turn` what the next question is to be like.
+    """
 
     text: str = field(repr=False)
     count: int = 3
@@ -202,6 +260,9 @@ class Challenge:
     keep: tuple[str, ...] = field(default=(), repr=False)
     country: str | None = None
     aside: tuple[tuple[int, int], ...] = ()  # what of it speaks to the machine, and is not quoted
+    exchanges: tuple[Exchange, ...] = field(default=(), repr=False)
+    move: Move = Move.REPLY
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +304,8 @@ class BankQuestion:
     """A curated question.
 
     `when` says what kind of write-up it serves; `slot` whose words may stand in its `{quote}`, if it has one; `general` that it makes
-    sense for any write-up, whether or not `when` fits; `opener` that it is for a text of which nothing can be made out.
+    sense for any write-up, whether or not `when` fits; `opener` that it is for a text of which nothing can be made out; `follows` that it is for
+    the middle of a conversation, `closes` which part of its end it is for, and `offers` that it is asked after ideas of others were shown.
     """
 
     id: str
@@ -258,15 +320,22 @@ class BankQuestion:
     slot: Voice | None = None
     general: bool = False
     opener: bool = False
+    follows: bool = False
+    closes: Closing | None = None
+    offers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgementTemplate:
-    """How to say that words were heard: with `first` and `second` quotations, with `first` alone, or with none."""
+    """How to say that words were heard: with `first` and `second` quotations, with `first` alone, or with none.
+
+    `of` is "writeup", "reply", or, where there is nothing to give back, "skipped", "unclear" or "deeper" (see `Turn.heard`).
+    """
 
     id: str
     text: str
     quotes: int
+    of: str = "writeup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,18 +401,19 @@ class Provenance:
     guard: str
 
 
-# The events of a reflection, in the order in which they come: opened, acknowledged, asked (one whole question each),
+# The events of a reflection, in the order in which they come: opened, acknowledged, offered, asked (one whole question each),
 # notices anywhere between, and at the end closed or failed.
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer begins: who is answering, in which language."""
+    """The answer begins: who is answering, in which language. `parts` are the manager's texts that evidence is counted in."""
 
     id: str
     language: str
     disclosure: str
     provenance: Provenance
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +429,14 @@ class Asked:
 
     question: Question
     guidance: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Ideas were asked for: what others have written, quoted and attributed, with `text` to say whose it is. The choice is the manager's."""
+
+    text: str
+    passages: tuple[Found, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,4 +470,4 @@ class Failed:
     detail: str
 
 
-Event = Opened | Signposted | Acknowledged | Asked | Noticed | Closed | Failed
+Event = Opened | Signposted | Acknowledged | Offered | Asked | Noticed | Closed | Failed

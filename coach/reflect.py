@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from coach import grounding, guard
+from coach import converse, grounding, guard
 from coach.errors import ChallengeTooLong, ChallengeTooThin, ModelUnavailable
 from coach.model import (
     Acknowledged,
@@ -16,6 +16,7 @@ from coach.model import (
     Asked,
     Challenge,
     Closed,
+    Closing,
     Draft,
     Engine,
     Event,
@@ -25,6 +26,7 @@ from coach.model import (
     Found,
     Notice,
     Noticed,
+    Offered,
     Opened,
     Privacy,
     Provenance,
@@ -32,6 +34,7 @@ from coach.model import (
     Sent,
     Signposted,
     Spent,
+    Stage,
 )
 from coach.ports import LanguageDetector, Library, Writer, Written
 from coach.privacy import hider
@@ -63,7 +66,10 @@ class Answering:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a reflection needs from outside. `model` is there if a language model is configured, `engine` is who answers unless the caller says."""
+    """What a reflection needs from outside. `model` is there if a language model is configured, `engine` is who answers unless the caller says.
+
+    `closings` are the questions of the library that end a conversation, by their text; `ideas` of others may be shown to who asks for some.
+    """
 
     library: Library
     bank: Answering
@@ -72,9 +78,13 @@ class Needs:
     model: Answering | None = None
     engine: Engine = Engine.AUTO
     country: str | None = None
+    closings: Mapping[str, Closing] = field(default_factory=dict)
+    ideas: bool = True
 
     def answering(self, challenge: Challenge) -> Answering:
         """Who answers this challenge. Raises ModelUnavailable if it must be a model and there is none."""
+        if challenge.turn and (challenge.turn.stage is Stage.CLOSE or challenge.turn.offers):
+            return self.bank  # what a conversation ends on, and what is asked after ideas, is never drafted by a model
         wanted = self.engine if challenge.engine is Engine.AUTO else challenge.engine
         if wanted is Engine.BANK:
             return self.bank
@@ -124,15 +134,21 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, N
     Errors: those of `accept`, and ModelUnavailable where the caller wants no fallback. Library and writer else keep to their promise not to raise.
     """
     accept(challenge, needs)
+    last = challenge.exchanges[-1].reply if challenge.exchanges else ""
+    challenge = converse.going_on(challenge, needs.closings, ideas=needs.ideas) if challenge.exchanges else challenge
     answering = needs.answering(challenge)
     written_in = needs.languages.detect(challenge.text) or ENGLISH
     finding = asyncio.ensure_future(_found(challenge, needs, written_in)) if needs.library.stays else None  # read while it is judged
     try:
-        judgement = await asyncio.to_thread(needs.safety.judge, challenge.text, written_in)
+        judgement = await asyncio.to_thread(_weighed, challenge, last, needs.safety, written_in)
         if judgement.flag:
             log.info("flag=%s", judgement.flag)
         if judgement.stops:
             for event in _stopped(judgement, challenge, needs, written_in):
+                yield event
+            return
+        if challenge.exchanges and challenge.turn is None:
+            for event in (_opened(challenge, needs, answering), Noticed(converse.FINISHED), Closed((), {})):
                 yield event
             return
         if finding is None:
@@ -145,6 +161,17 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, N
             finding.cancel()
 
 
+def _weighed(challenge: Challenge, last: str, safety: Safety, written_in: str) -> Judgement:
+    """What a text is. Of a conversation, a crisis anywhere, and another matter in the last reply: the rest was weighed before."""
+    whole = safety.judge(challenge.text, written_in)
+    if not challenge.exchanges or whole.flag is Flag.CRISIS:
+        return whole
+    latest = safety.judge(last, written_in) if last else Judgement()
+    if latest.flag in {Flag.CRISIS, Flag.HR_LEGAL}:
+        return replace(latest, aside=whole.aside)
+    return Judgement(Flag.INJECTION if latest.aside else None, latest.by, whole.aside)
+
+
 async def _found(challenge: Challenge, needs: Needs, written_in: str) -> Finding:
     return await needs.library.find(challenge.text, PASSAGES, hider(challenge, written_in))
 
@@ -155,16 +182,14 @@ async def _coached(
     """The ordinary answer."""
     started = time.perf_counter()
     told = _Told()
-    yield _opened(needs, answering)
-    if challenge.engine is Engine.LLM and needs.model is None:
-        yield Noticed(Notice("no-model", NO_MODEL))
-    if challenge.aside:
-        yield Noticed(ADDRESSED)
-    for notice in _language_notices(challenge, written_in):
+    yield _opened(challenge, needs, answering)
+    for notice in _first_of_all(challenge, needs, written_in):
         yield Noticed(notice)
     async with aclosing(answering.writer.draft(challenge, finding, written_in)) as drafts:
         async for draft in drafts:
             if told_of := await _event(draft, challenge, finding, told):
+                if isinstance(told_of, Asked) and challenge.turn and challenge.turn.offers:
+                    yield Offered(converse.OFFERED, (await finding).passages[: converse.MOST_OFFERED])
                 yield told_of
     found = await finding
     told.sent += (found.sent,) if found.sent else ()
@@ -178,7 +203,7 @@ async def _coached(
 
 def _stopped(judgement: Judgement, challenge: Challenge, needs: Needs, written_in: str) -> Iterator[Event]:
     """Where help is, or what would help; after a matter for others, one question about support. No provider is called, nothing is retrieved."""
-    yield _opened(needs, needs.bank)
+    yield _opened(challenge, needs, needs.bank)
     country = challenge.country or _country(challenge.language) or needs.country
     yield Signposted(needs.safety.signpost(judgement, challenge.language or written_in, country))
     if judgement.flag is Flag.HR_LEGAL:
@@ -194,10 +219,10 @@ def _country(tag: str | None) -> str | None:
     return regions[0] if regions else None
 
 
-def _opened(needs: Needs, answering: Answering) -> Opened:
+def _opened(challenge: Challenge, needs: Needs, answering: Answering) -> Opened:
     writer = answering.writer
     provenance = Provenance(writer.engine, writer.model, writer.prompt, needs.library.version, guard.VERSION)
-    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, answering.disclosure, provenance)
+    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, answering.disclosure, provenance, converse.parts(challenge.text, challenge.exchanges))
 
 
 async def _event(draft: Written, challenge: Challenge, finding: Awaitable[Finding], told: _Told) -> Event | None:
@@ -217,9 +242,17 @@ async def _event(draft: Written, challenge: Challenge, finding: Awaitable[Findin
     return await asyncio.to_thread(_admit, draft, challenge, found, told)
 
 
-def _language_notices(challenge: Challenge, written_in: str) -> list[Notice]:
+def _first_of_all(challenge: Challenge, needs: Needs, written_in: str) -> Iterator[Notice]:
+    """What is said before the answer."""
+    if challenge.engine is Engine.LLM and needs.model is None:
+        yield Notice("no-model", NO_MODEL)
+    if challenge.aside:
+        yield ADDRESSED
+    if challenge.turn and challenge.turn.proposed:
+        yield converse.PROPOSED
     asked_for = challenge.language or written_in
-    return [] if asked_for.lower().split("-")[0] == ENGLISH else [Notice("answered-in-english", ANSWERED_IN_ENGLISH)]
+    if asked_for.lower().split("-")[0] != ENGLISH:
+        yield Notice("answered-in-english", ANSWERED_IN_ENGLISH)
 
 
 def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: Finding, told: _Told) -> Event | None:
@@ -228,6 +261,7 @@ def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: F
         not grounding.plain(draft.text)
         or not grounding.verbatim(challenge.text, draft.evidence)
         or not grounding.quoted_words_are_theirs(draft.text, draft.evidence)
+        or not all(converse.located(item, converse.parts(challenge.text, challenge.exchanges)) for item in draft.evidence)
     ):
         told.refused += 1
         return None
@@ -235,7 +269,8 @@ def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: F
         heard = guard.acknowledge(draft)
         return None if isinstance(heard, guard.Refusal) else Acknowledged(heard)
     passages = grounding.cited(draft.guidance, finding.passages)
-    around = guard.Context(challenge.text, tuple(found.passage.text for found in passages or ()))
+    asked = challenge.turn.asked if challenge.turn else ()
+    around = guard.Context(challenge.text, tuple(found.passage.text for found in passages or ()), asked)
     question = guard.admit(draft, f"q{told.asked + 1}", around)
     if passages is None or not isinstance(question, Question) or told.asked >= challenge.count:
         told.refused += 1

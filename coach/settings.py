@@ -69,6 +69,9 @@ class Settings:
     operator: str = _setting("COACH_OPERATOR", "", str, "Who runs this service, for the page /about.")
     contact: str = _setting("COACH_CONTACT", "", str, "How to reach them.")
     port: int = _setting("COACH_PORT", 8000, _whole(0, 65535), "The port to listen on; 0 takes a free one.")
+    ideas: str = _setting(
+        "COACH_IDEAS", "on", _one_of("on", "off"), "Whether passages of the library are shown, quoted and attributed, to who asks for ideas."
+    )
     embedder: str = _setting(
         "COACH_EMBEDDER",
         "local",

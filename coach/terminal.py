@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from rich.console import Console
 from rich.text import Text
 
-from coach.model import Acknowledged, Asked, Closed, Event, Failed, Found, Noticed, Opened, Signpost, Signposted
+from coach.model import Acknowledged, Asked, Event, Failed, Found, Noticed, Offered, Opened, Signpost, Signposted
 
 WIDTH = 78
 
@@ -24,6 +24,8 @@ async def show(events: AsyncIterator[Event], console: Console) -> None:
             case Signposted():
                 console.print()
                 _signpost(console, event.signpost)
+            case Offered():
+                _offered(console, event)
             case Asked():
                 number += 1
                 console.print()
@@ -35,8 +37,16 @@ async def show(events: AsyncIterator[Event], console: Console) -> None:
                 _block(console, event.notice.message, "yellow")
             case Failed():
                 _block(console, event.detail, "red")
-            case Closed():
-                console.print()
+    console.print()
+
+
+def _offered(console: Console, offered: Offered) -> None:
+    console.print()
+    _block(console, offered.text, "italic")
+    for found in offered.passages:
+        console.print()
+        _block(console, found.passage.text, "", first="   ", rest="   ")
+        _guidance(console, found)
 
 
 def _signpost(console: Console, signpost: Signpost) -> None:

@@ -14,7 +14,7 @@ import yaml
 from coach import guard
 from coach.errors import Fault, KnowledgeError
 from coach.knowledge import vocabulary
-from coach.model import About, AcknowledgementTemplate, BankQuestion, Form, Passage, Perspective, Skill, Source, Stage, Voice
+from coach.model import About, AcknowledgementTemplate, BankQuestion, Closing, Form, Passage, Perspective, Skill, Source, Stage, Voice
 from coach.quoting import Lexicon
 
 FEWEST_DOCUMENT_WORDS, MOST_DOCUMENT_WORDS = 250, 600
@@ -22,6 +22,7 @@ MOST_SECTION_WORDS = 180
 MOST_SAME_OPENING = 6
 WHEN_SENTENCES = 4
 OPENERS = "opening"  # the file of questions for a text of which nothing can be made out
+FOLLOWING = "following"  # the file of questions for the middle of a conversation
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
@@ -159,13 +160,13 @@ class _Reader:
         path = self.folder / "acknowledgements.yaml"
         slots = {0: (), 1: ("{first}",), 2: ("{first}", "{second}")}
         for place, entry in enumerate(self.yaml(path, list)):
-            if not self.has(path, str(place), entry, {"id", "quotes", "text"}):
+            if not self.has(path, str(place), entry, {"id", "quotes", "text"}, frozenset({"of"})):
                 continue
             wanted = slots.get(entry["quotes"])
             if wanted is None or tuple(re.findall(r"\{\w+\}", entry["text"])) != wanted:
                 self.fault(path, f"{entry['id']}.text", "the slots are not those that `quotes` promises, in their order")
             else:
-                yield AcknowledgementTemplate(entry["id"], entry["text"], entry["quotes"])
+                yield AcknowledgementTemplate(entry["id"], entry["text"], entry["quotes"], entry.get("of", "writeup"))
 
     def has(self, path: Path, where: str, entry: object, wanted: set[str], allowed: frozenset[str] = frozenset()) -> bool:
         if not isinstance(entry, dict):
@@ -221,7 +222,9 @@ class _Reader:
         fields = {"id", "text", "skill", "about", "perspective", "form", "stage", "when", "sources"}
         for path in sorted((self.folder / "questions").glob("*.yaml")):
             for place, entry in enumerate(self.yaml(path, list)):
-                if self.has(path, str(place), entry, fields, frozenset({"slot", "general"})) and (question := self.question(path, entry, sources)):
+                if self.has(path, str(place), entry, fields, frozenset({"slot", "general", "closes", "offers"})) and (
+                    question := self.question(path, entry, sources)
+                ):
                     yield question
 
     def question(self, path: Path, entry: dict[str, Any], sources: Mapping[str, Source]) -> BankQuestion | None:
@@ -230,6 +233,7 @@ class _Reader:
         slot = self.choose(path, f"{name}.slot", entry["slot"], Voice) if "slot" in entry else None
         if text.count('"{quote}"') != (slot is not None) or text.count("{") != text.count("{quote}"):
             self.fault(path, f"{name}.text", 'wants "{quote}" once, in double quotation marks, where `slot` is given, and nowhere else')
+        closes = self.choose(path, f"{name}.closes", entry["closes"], Closing) if "closes" in entry else None
         verdict = guard.check(with_words(text), language="en", scope="phrases")  # at every start; `refused` looks closer
         if not verdict.accept:
             self.fault(path, f"{name}.text", f"the guard refuses it as {verdict.reason}: {verdict.message}")
@@ -244,6 +248,9 @@ class _Reader:
             slot=slot,
             general=entry.get("general") is True,
             opener=path.stem == OPENERS,
+            follows=path.stem == FOLLOWING,
+            closes=closes,
+            offers=entry.get("offers") is True,
             **dict(zip(_CHOICES, chosen, strict=True)),  # type: ignore[arg-type]  # five kinds under five names
         )
 

@@ -112,6 +112,11 @@ class Shelf:
         """Which questions are for a text of which nothing can be made out."""
         return self.flags(lambda question: question.opener)
 
+    @cached_property
+    def follows(self) -> npt.NDArray[np.bool_]:
+        """Which questions are for the middle of a conversation."""
+        return self.flags(lambda question: question.follows)
+
     def nearest(self, reading: Reading, limit: int) -> tuple[Found, ...]:
         """The passages nearest to a text as a whole (cosine), at most one of a document."""
         scores = self.passages @ reading.whole

@@ -19,7 +19,7 @@ from coach.guard.tongue import ENGLISH, tongue
 from coach.llm.failure import ModelFailed, Trouble
 from coach.llm.provider import Billed, Provider
 from coach.llm.reading import Heard, Item, Reader, Spoken, Whole
-from coach.llm.request import SCHEMA, Composer, Prices, Request, material
+from coach.llm.request import SCHEMA, Composer, Prices, Request, briefer, material
 from coach.model import (
     About,
     AcknowledgementDraft,
@@ -172,7 +172,9 @@ class Llm:
             return
         found = await finding
         others = bool(challenge.functions) or self._bank.tells_of_others(challenge, language)
+        turn = challenge.turn
         rules = replace(SetRules.of(challenge.count, other=others, quotable=False), close=False)
+        rules = replace(rules, humble=False, other=others and turn.other) if turn else rules
         masked = await asyncio.to_thread(hider(challenge, language), material(challenge))
         answer = _Answer(challenge, masked, rules, Seating(rules), {passage.passage.id: passage.passage.text for passage in found.passages})
         failure: ModelFailed | None = None
@@ -196,7 +198,7 @@ class Llm:
 
     async def _modelled(self, answer: _Answer, found: Finding, language: str, deadline: float) -> AsyncGenerator[Written, None]:
         """What the model drafts in one call, and in a second if the first did not bring enough."""
-        request = await asyncio.to_thread(self._composer.first, answer.challenge, answer.masked.text, found.passages)
+        request = await asyncio.to_thread(self._composer.first, answer.challenge, briefer(answer.challenge, answer.masked), found.passages)
         for notice in request.notices:
             yield notice
         async with aclosing(self._call(answer, request, language, deadline)) as items:
@@ -279,8 +281,9 @@ class Llm:
     def _acknowledgement(self, answer: _Answer, request: Request, text: str) -> AcknowledgementDraft | None:
         """The model's acknowledgement if it can be given; None if not."""
         spoken = answer.masked.unmask(text) if len(text) <= MOST_TEXT else None
-        put_right = _exactly(answer.challenge.text, spoken) if spoken is not None else None
-        if put_right is None or not put_right[1] or self._unfit(request, put_right[0]):
+        since = answer.challenge.turn.since if answer.challenge.turn else 0
+        put_right = _exactly(answer.challenge.text, spoken, since) if spoken is not None else None
+        if put_right is None or not put_right[1] or self._unfit(request, put_right[0]) or any(item.start < since for item in put_right[1]):
             return None
         draft = AcknowledgementDraft(*put_right)
         return None if isinstance(guard.acknowledge(draft), guard.Refusal) else draft
@@ -307,7 +310,7 @@ class Llm:
     async def _spoken_against(self, answer: _Answer, draft: Draft) -> str | None:
         """What the guard has against it, or that it has nearly been asked."""
         passages = tuple(answer.passages[name] for name in draft.guidance)
-        before = [other.text for other in (*answer.asked, *answer.held)]
+        before = [*(answer.challenge.turn.asked if answer.challenge.turn else ()), *(other.text for other in (*answer.asked, *answer.held))]
         around = guard.Context(answer.challenge.text, passages, tuple(before))
         if not guard.quick(draft.text):
             await asyncio.to_thread(guard.check, draft.text, language=ENGLISH)  # kept, so that the check below is quick
@@ -393,9 +396,10 @@ def _drafted(challenge: Challenge, request: Request, fields: Mapping[str, str]) 
     passage = request.passage(named)
     if named and passage is None:
         return "foreign-guidance"
-    put_right = _exactly(challenge.text, fields.get("text", ""))
+    since = challenge.turn.since if challenge.turn else 0
+    put_right = _exactly(challenge.text, fields.get("text", ""), since)
     quote = fields.get("quote", "").strip().strip('"“”')
-    resting = grounding.locate(challenge.text, quote) if quote else None
+    resting = grounding.locate(challenge.text, quote, since) if quote else None
     if put_right is None or (quote and resting is None):
         return str(Reason.UNGROUNDED)
     text, evidence = put_right
@@ -408,11 +412,11 @@ def _drafted(challenge: Challenge, request: Request, fields: Mapping[str, str]) 
     return Draft(text.strip(), *labels, "llm", evidence, (passage,) if passage else ())
 
 
-def _exactly(writeup: str, sentence: str) -> tuple[str, tuple[Evidence, ...]] | None:
-    """The sentence with each quotation as the write-up has it, and where; None if it quotes what was not written."""
+def _exactly(writeup: str, sentence: str, since: int) -> tuple[str, tuple[Evidence, ...]] | None:
+    """The sentence with each quotation as the write-up has it, and where, from `since` on if it is there; None if it quotes what was not written."""
     found: list[Evidence] = []
     for quoted in grounding.quotations(sentence):
-        evidence = grounding.locate(writeup, quoted)
+        evidence = grounding.locate(writeup, quoted, since)
         if evidence is None:
             return None
         for marks in ('""', "“”"):

@@ -1,13 +1,16 @@
 """What is sent to the model: the same words first every time, then the material between lines that nobody can guess, within a budget."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from coach import tokens
+from coach.converse import parts
 from coach.llm.failure import ModelFailed, Trouble
-from coach.model import About, Challenge, Form, Found, Notice, Perspective, Skill
+from coach.model import About, Challenge, Form, Found, Notice, Perspective, Skill, Stage
+from coach.privacy import Masked
 from coach.prompts import Prompt
 
 SPARE = 2  # drafts more than questions wanted
@@ -95,32 +98,37 @@ class Composer:
     """Makes requests from the prompts."""
 
     def __init__(self, prompts: Mapping[str, Prompt], budget: Budget) -> None:
-        """`prompts` hold questions, challenge and repair."""
-        self._questions, self._challenge, self._repair = (prompts[name] for name in ("questions", "challenge", "repair"))
+        """`prompts` hold questions, challenge, turn and repair."""
+        self._questions, self._challenge, self._turn, self._repair = (prompts[name] for name in ("questions", "challenge", "turn", "repair"))
         self._budget = budget
         self.system = self._questions.render({})
 
     @property
     def version(self) -> str:
         """Which prompts are used."""
-        return "+".join(f"{prompt.name}@{prompt.version}" for prompt in (self._questions, self._challenge, self._repair))
+        return "+".join(f"{prompt.name}@{prompt.version}" for prompt in (self._questions, self._challenge, self._turn, self._repair))
 
-    def first(self, challenge: Challenge, material: str, found: Sequence[Found]) -> Request:
-        """The request for a write-up, of which `material` may leave the process: with fewer passages where room is short, then with less of the text.
+    def first(self, challenge: Challenge, materials: Sequence[str], found: Sequence[Found]) -> Request:
+        """The request for a write-up or for a turn, of which `materials` may leave the process, the fullest form first.
 
+        Where room is short: with fewer passages, then with a briefer form, then with less of the text.
         Errors: ModelFailed(NO_ROOM).
         """
         boundary = secrets.token_hex(6)
         passages = tuple(found)
-        text = material
+        text, *briefer = materials
+        whole = {*materials}
         while True:
             messages = self._messages(challenge, passages, text, boundary)
             total = tokens.in_messages(*(message["content"] for message in messages))
             over = total - self._budget.input
             if over <= 0:
-                return Request(messages, passages, boundary, total, (CUT,) if text != material else ())
+                return Request(messages, passages, boundary, total, (CUT,) if text not in whole else ())
             if passages:
                 passages = passages[:-1]  # they come best first
+                continue
+            if briefer:
+                text, *briefer = briefer
                 continue
             left = tokens.count(text) - over
             shorter = tokens.cut(text, left)
@@ -144,9 +152,21 @@ class Composer:
             "count": str(challenge.count + SPARE),
             "lean": _lean(challenge),
             "passages": "\n".join(_passage(place, found) for place, found in enumerate(passages, 1)) or "none",
-            "writeup": text,
         }
-        return [{"role": "system", "content": self.system}, {"role": "user", "content": self._challenge.render(values)}]
+        turn = challenge.turn
+        told = (
+            self._turn.render({**values, "conversation": text, "next": _OTHER_SIDE if turn.other else _NEXT[turn.stage]})
+            if turn
+            else self._challenge.render({**values, "writeup": text})
+        )
+        return [{"role": "system", "content": self.system}, {"role": "user", "content": told}]
+
+
+_NEXT: Mapping[Stage, str] = {
+    Stage.EXPLORE: "It goes on from the last reply: what is there, what happened, what it was like.",
+    Stage.DEEPEN: "It stays with the last reply and goes deeper: what matters in it, and what is taken for granted.",
+}
+_OTHER_SIDE = "It looks through the eyes of somebody else in the story."
 
 
 def _lean(challenge: Challenge) -> str:
@@ -159,7 +179,51 @@ def _passage(place: int, found: Found) -> str:
 
 
 def material(challenge: Challenge) -> str:
-    """The write-up, after what the caller says of its writer. It is not masked yet."""
+    """The write-up, after what the caller says of its writer, or the conversation. It is not masked yet."""
+    return _about(challenge) + ("".join(text for _, text in _lines(challenge)) if challenge.turn else challenge.text)
+
+
+def briefer(challenge: Challenge, masked: Masked) -> list[str]:
+    """What may be sent of the material, fullest first.
+
+    Of a conversation also without the coach's earlier questions, each older text of the manager's cut to its first and last sentences: they stay the
+    manager's own, and nothing is summed up.
+    """
+    if not challenge.turn:
+        return [masked.text]
+    lines = _lines(challenge)
+    older = len(lines) - 2 * KEPT_WHOLE
+    place, brief = len(_about(challenge)), masked.part(0, len(_about(challenge)))
+    for number, (speaker, text) in enumerate(lines):
+        whole = number >= older
+        if whole or speaker == _MANAGER:
+            spans = [(0, len(text))] if whole else _ends(text)
+            brief += " ".join(masked.part(place + start, place + end).lstrip() for start, end in spans) + ("" if whole else "\n")
+        place += len(text)
+    return [masked.text, brief]
+
+
+KEPT_WHOLE = 2  # exchanges that are always sent as they are
+_MANAGER, _COACH = "Manager", "Coach"
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+
+
+def _about(challenge: Challenge) -> str:
     told = [f"Role: {challenge.role}"] if challenge.role else []
     told += [f"Functions involved: {', '.join(challenge.functions)}"] if challenge.functions else []
-    return "".join(f"{line}\n" for line in told) + challenge.text
+    return "".join(f"{line}\n" for line in told)
+
+
+def _lines(challenge: Challenge) -> list[tuple[str, str]]:
+    """A conversation: who speaks, and the line as it is sent."""
+    writeup = parts(challenge.text, challenge.exchanges)[0]
+    lines = [(_MANAGER, challenge.text[writeup.start : writeup.end])]
+    for exchange in challenge.exchanges:
+        lines += [(_COACH, exchange.question), (_MANAGER, exchange.reply or "(left unanswered)")]
+    return [(speaker, f"{speaker}: {text}\n") for speaker, text in lines]
+
+
+def _ends(text: str) -> list[tuple[int, int]]:
+    """The first and the last sentence of a line."""
+    spans = [match.span() for match in _SENTENCE.finditer(text)]
+    return list(dict.fromkeys((spans[0], spans[-1]))) if spans else []

@@ -35,6 +35,8 @@ def refuse_unsendable(body: ReflectionRequest) -> None:
     """NUL and lone surrogates are no text. Raises Malformed with a pointer to the field."""
     texts: list[tuple[str, str]] = [("/challenge", body.challenge), ("/role", body.role or "")]
     texts += [(f"/{field}/{place}", name) for field in ("functions", "mask", "keep") for place, name in enumerate(getattr(body, field))]
+    for place, exchange in enumerate(body.exchanges):
+        texts += [(f"/exchanges/{place}/question", exchange.question), (f"/exchanges/{place}/reply", exchange.reply or "")]
     for pointer, text in texts:
         if _UNSENDABLE.search(text):
             raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
@@ -57,8 +59,10 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
         "Answers with one acknowledgement and a few open questions, each tied to the manager's own words and to a passage of guidance. "
         "Where coaching is not what is needed (a crisis, a matter for HR or the law, nothing to go on) `signpost` says where help is, and no "
         "questions follow, but for one after a matter for others. "
-        "With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `asked` (one whole question "
-        "each), and at the end `closed` or `failed`; their ids count from 1, and a comment is sent every 15 seconds."
+        "With `exchanges` it goes on from what was answered: one acknowledgement, one question. Who asks for ideas there is shown what others have "
+        "written (`offered`), with the choice left open. "
+        "With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `offered`, `asked` (one whole "
+        "question each), and at the end `closed` or `failed`; their ids count from 1, and a comment is sent every 15 seconds."
     ),
     responses={
         200: ResponseSpec(

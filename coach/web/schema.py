@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from coach import converse
 from coach.model import (
     About,
     Acknowledged,
@@ -15,13 +16,17 @@ from coach.model import (
     Engine,
     Event,
     Evidence,
+    Exchange,
     Failed,
     Fallback,
     Flag,
     Form,
     Found,
+    Move,
     Noticed,
+    Offered,
     Opened,
+    Part,
     Perspective,
     Privacy,
     Question,
@@ -35,6 +40,16 @@ EXCERPT_WORDS = 60
 Count = Annotated[int, msgspec.Meta(ge=1, le=7, description="How many questions, 1 to 7.")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Tag = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", description="A BCP 47 language tag, such as en or de-AT.")]
+
+
+Told = Annotated[str, msgspec.Meta(max_length=4000)]
+
+
+class ExchangeIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A question that was asked, as it was asked, and what the manager answered: none where it was put aside."""
+
+    question: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+    reply: Told | None = None
 
 
 class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -60,6 +75,18 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     keep: Annotated[list[Label], msgspec.Meta(max_length=100, description="Words that are never masked.")] = []
     country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", description="ISO 3166 code: where help is, should it be needed.")] | None = None
 
+    exchanges: Annotated[
+        list[ExchangeIn],
+        msgspec.Meta(max_length=24, description="The conversation so far, oldest first. With it the answer is one acknowledgement and one question."),
+    ] = []
+    move: Annotated[
+        Move,
+        msgspec.Meta(
+            description="In a conversation: go on from the reply (`reply`), put the last question aside (`skip`), another in its place (`another`), "
+            "stay with what was said (`deeper`), or come to an end (`wrap_up`)."
+        ),
+    ] = Move.REPLY
+
     def to_challenge(self) -> Challenge:
         """As the use-case knows it."""
         return Challenge(
@@ -74,15 +101,18 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
             tuple(self.mask),
             tuple(self.keep),
             self.country,
+            exchanges=tuple(Exchange(one.question, one.reply if one.reply and one.reply.strip() else "") for one in self.exchanges),
+            move=self.move,
         )
 
 
 class EvidenceOut(msgspec.Struct, frozen=True):
-    """Words of the manager's. `start` and `end` count Unicode code points of `challenge` as sent: challenge[start:end] == quote."""
+    """Words of the manager's, in the text of the request that `of` points to (RFC 6901): text[start:end] == quote, in Unicode code points."""
 
     quote: str
     start: int
     end: int
+    of: str
 
 
 class AcknowledgementOut(msgspec.Struct, frozen=True):
@@ -178,6 +208,22 @@ class SignpostOut(msgspec.Struct, frozen=True):
     help: list[HelpOut]
 
 
+class OfferOut(msgspec.Struct, frozen=True):
+    """A passage that is shown to who asked for ideas, whole, with whose ideas it holds."""
+
+    id: str
+    title: str
+    text: str
+    sources: list[SourceOut]
+
+
+class OfferedOut(msgspec.Struct, frozen=True):
+    """Event `offered`: ideas were asked for. At most three views of others, quoted and attributed; the choice is the manager's."""
+
+    text: str
+    passages: list[OfferOut]
+
+
 class PrivacyOut(msgspec.Struct, frozen=True):
     """What became of the words. `masked` counts the different things of each kind that were replaced in what left; `to` is a host."""
 
@@ -197,6 +243,7 @@ class ReflectionAnswer(msgspec.Struct, frozen=True):
     disclosure: str
     signpost: SignpostOut | None
     acknowledgement: AcknowledgementOut | None
+    offered: OfferedOut | None
     questions: list[QuestionOut]
     guidance: list[GuidanceOut]
     coverage: CoverageOut
@@ -244,25 +291,31 @@ class Folder:
 
     def __init__(self) -> None:
         """Nothing was said yet."""
+        self._parts: tuple[Part, ...] = ()
         self._opened: OpenedOut | None = None
         self._acknowledgement: AcknowledgementOut | None = None
         self._questions: list[QuestionOut] = []
         self._notices: list[NoticeOut] = []
         self._signpost: SignpostOut | None = None
+        self._offered: OfferedOut | None = None
         self._closed: ClosedOut | None = None
 
     def add(self, event: Event) -> tuple[str, msgspec.Struct]:
         """The event's name and its data as they are sent."""
         match event:
             case Opened():
+                self._parts = event.parts
                 self._opened = OpenedOut(event.id, "reflection", event.language, event.disclosure, _provenance(event))
                 return "opened", self._opened
             case Acknowledged():
                 heard = event.acknowledgement
-                self._acknowledgement = AcknowledgementOut(heard.text, _evidence(heard.evidence))
+                self._acknowledgement = AcknowledgementOut(heard.text, _evidence(heard.evidence, self._parts))
                 return "acknowledged", self._acknowledgement
+            case Offered():
+                self._offered = OfferedOut(event.text, [offer_out(found) for found in event.passages])
+                return "offered", self._offered
             case Asked():
-                question = question_out(event.question, event.guidance)
+                question = question_out(event.question, event.guidance, self._parts)
                 self._questions.append(question)
                 return "asked", AskedOut(question, [guidance_out(found) for found in event.guidance])
             case Noticed():
@@ -292,6 +345,7 @@ class Folder:
             disclosure=opened.disclosure,
             signpost=self._signpost,
             acknowledgement=self._acknowledgement,
+            offered=self._offered,
             questions=self._questions,
             guidance=closed.guidance,
             coverage=closed.coverage,
@@ -302,12 +356,12 @@ class Folder:
         )
 
 
-def question_out(question: Question, guidance: Sequence[Found]) -> QuestionOut:
+def question_out(question: Question, guidance: Sequence[Found], parts: Sequence[Part]) -> QuestionOut:
     """A question as it is sent."""
     draft = question.draft
     refs = [GuidanceRef(found.passage.id, found.passage.title) for found in guidance]
     return QuestionOut(
-        question.id, draft.text, draft.skill, draft.about, draft.perspective, draft.form, draft.source, _evidence(draft.evidence), refs
+        question.id, draft.text, draft.skill, draft.about, draft.perspective, draft.form, draft.source, _evidence(draft.evidence, parts), refs
     )
 
 
@@ -316,6 +370,12 @@ def guidance_out(found: Found) -> GuidanceOut:
     passage = found.passage
     sources = [SourceOut(source.author, source.title, source.year) for source in passage.sources]
     return GuidanceOut(passage.id, passage.title, excerpt(passage.text), found.score, sources)
+
+
+def offer_out(found: Found) -> OfferOut:
+    """A passage as it is shown whole."""
+    passage = found.passage
+    return OfferOut(passage.id, passage.title, passage.text, [SourceOut(one.author, one.title, one.year) for one in passage.sources])
 
 
 def signpost_out(signpost: Signpost) -> SignpostOut:
@@ -348,8 +408,9 @@ def coverage(questions: Sequence[QuestionOut]) -> CoverageOut:
     )
 
 
-def _evidence(evidence: Iterable[Evidence]) -> list[EvidenceOut]:
-    return [EvidenceOut(item.quote, item.start, item.end) for item in evidence]
+def _evidence(evidence: Iterable[Evidence], parts: Sequence[Part]) -> list[EvidenceOut]:
+    found = (converse.located(item, parts) for item in evidence)
+    return [EvidenceOut(there.quote, there.start, there.end, part.pointer) for part, there in filter(None, found)]
 
 
 def _provenance(event: Opened) -> ProvenanceOut:

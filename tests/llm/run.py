@@ -1,7 +1,8 @@
 """A real model server: llama.cpp with a tiny model (SmolLM2, 135M), whose drafts are poor. Run it with `make test-llm`.
 
-The 28 write-ups go through HTTP and through SSE. Whatever the model writes, every answer must be whole, in time, and hold nothing that the
-guard and the grounding checks do not admit. `--record` asks for two of the answers only, and writes them to tests/receipts.
+The 28 write-ups go through HTTP and through SSE, and one conversation through HTTP. Whatever the model writes, every answer must be whole, in time,
+and hold nothing that the guard and the grounding checks do not admit. `--record` asks for two of the answers only, `--conversations` for all scripted
+conversations (a quarter of an hour); both write what they got to tests/receipts.
 """
 
 import json
@@ -27,6 +28,7 @@ from tests.bench.speed import served
 HERE = Path(__file__).parents[1]
 DEADLINE, GRACE = 25.0, 0.5
 RECORDED = ("s12", "s10")
+TALKED = "s12"  # the conversation that is always tried, as far as its fourth reply
 
 
 @contextmanager
@@ -84,21 +86,64 @@ def check(challenge: str, answer: dict[str, Any], taken: float, passages: dict[s
     assert taken < DEADLINE + GRACE, f"took {taken:.1f} s"
     assert len(answer["questions"]) == 3, f"{len(answer['questions'])} questions"
     heard = answer["acknowledgement"]
-    spans = [Evidence(**item) for item in heard["evidence"]]
+    spans = [_evidence(item) for item in heard["evidence"]]
     assert not isinstance(guard.acknowledge(AcknowledgementDraft(heard["text"], tuple(spans))), guard.Refusal), heard["text"]
     for question in answer["questions"]:
         cited = tuple(passages[reference["id"]] for reference in question["guidance"])
-        spans += [Evidence(**item) for item in question["evidence"]]
+        spans += [_evidence(item) for item in question["evidence"]]
         context = guard.Context(challenge, cited)
         assert guard.check(question["text"], language="en", context=context).accept, question["text"]
         assert grounding.plain(question["text"]), question["text"]
     assert grounding.verbatim(challenge, spans)
 
 
+def _evidence(item: dict[str, Any]) -> Evidence:
+    return Evidence(item["quote"], item["start"], item["end"])
+
+
+def talk(client: httpx.Client, challenge: str, steps: list[dict[str, str]]) -> list[tuple[dict[str, Any], dict[str, str] | None]]:
+    """A scripted conversation: each answer, and what the manager then did. One question at a time, none twice, quotations to the letter."""
+    exchanges: list[dict[str, Any]] = []
+    found: list[tuple[dict[str, Any], dict[str, str] | None]] = []
+    move = "reply"
+    for step in (*steps, None):
+        body = {"challenge": challenge, "exchanges": exchanges, "move": move, "count": 1}
+        started = time.monotonic()
+        answer = client.post("/v1/reflections", json=body).raise_for_status().json()
+        assert time.monotonic() - started < DEADLINE + GRACE
+        found.append((answer, step))
+        asked_now = [question["text"] for question in answer["questions"]]
+        assert len(asked_now) <= 1
+        assert not {exchange["question"] for exchange in exchanges} & set(asked_now), asked_now
+        for part in filter(None, (answer["acknowledgement"], *answer["questions"])):
+            for item in part["evidence"]:
+                place = item["of"].split("/")
+                said = challenge if place[1] == "challenge" else exchanges[int(place[2])]["reply"]
+                assert said[item["start"] : item["end"]] == item["quote"], item
+        if step is None or not asked_now:
+            break
+        exchanges = [*exchanges, {"question": asked_now[0], "reply": step["reply"] or None}]
+        move = step["move"]
+    return found
+
+
+def transcript(title: str, told: list[tuple[dict[str, Any], dict[str, str] | None]]) -> str:
+    """A conversation as one reads it."""
+    lines = [f"## {title}"]
+    for answer, step in told:
+        heard = answer["acknowledgement"]["text"] if answer["acknowledgement"] else ""
+        said = " ".join([heard, *(question["text"] for question in answer["questions"])]).strip()
+        notices = "".join(f" *({notice['message']})*" for notice in answer["notices"] if notice["code"] in {"close-proposed", "finished"})
+        lines.append(f"**Coach:** {said}{notices}")
+        if step and answer["questions"]:
+            lines.append(f"**Manager:** {step['reply'] or '*(' + step['move'] + ')*'}")
+    return "\n\n".join(lines)
+
+
 def main() -> None:
     """Run all, print what happened to the drafts, leave with 1 at the first breach."""
     rows = [json.loads(line) for line in (HERE / "cases" / "writeups.jsonl").open(encoding="utf-8")]
-    chosen = [row for row in rows if row["id"] in RECORDED] if "--record" in sys.argv else rows
+    chosen = [row for row in rows if row["id"] in RECORDED] if {"--record", "--conversations"} & set(sys.argv) else rows
     passages = {passage.id: passage.text for passage in load(data_folder("knowledge")).passages}
     counts: Counter[str] = Counter()
     times: list[float] = []
@@ -129,12 +174,29 @@ def main() -> None:
                 if row["id"] in RECORDED:
                     recorded.append({"writeup": row["id"], **answers[0][0]})
                 print(f"{row['id']}: {times[-2]:.1f} s, {times[-1]:.1f} s  {dict(counts)}", flush=True)
+            talked = converse(client, {row["id"]: row["text"] for row in rows}, every="--conversations" in sys.argv)
     print(f"\n{len(times)} answers, all whole and in time (at most {max(times):.1f} s of {DEADLINE + GRACE:.1f}); {dict(counts)}")
     assert counts["drafts"], "the model drafted nothing, so nothing was tried"
+    if "--conversations" in sys.argv:
+        note = "# Conversations with a tiny model\n\nDrafted by SmolLM2 with 135 million parameters where a draft passed, else from the library."
+        (HERE / "receipts" / "tiny_conversations.md").write_text("\n\n".join([note, *talked]) + "\n", encoding="utf-8")
     if "--record" in sys.argv:
         note = "From SmolLM2 with 135 million parameters, a tiny model whose drafts are poor: that is what it is here for. Made by `make test-llm`."
         target = HERE / "receipts" / "tiny_model.json"
         target.write_text(json.dumps({"note": note, "answers": recorded}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def converse(client: httpx.Client, writeups: dict[str, str], *, every: bool) -> list[str]:
+    """The transcripts of all scripted conversations, or of the beginning of one."""
+    scripts: dict[str, list[dict[str, str]]] = json.loads((HERE / "cases" / "conversations.json").read_text(encoding="utf-8"))
+    chosen = scripts if every else {TALKED: scripts[TALKED][:4]}
+    found = []
+    for name, steps in chosen.items():
+        told = talk(client, writeups[name], steps)
+        found.append(transcript(name, told))
+        sources = Counter(question["source"] for answer, _ in told for question in answer["questions"])
+        print(f"conversation {name}: {len(told)} turns, {dict(sources)}", flush=True)
+    return found
 
 
 def tally(answer: dict[str, Any]) -> Counter[str]:
