@@ -271,9 +271,9 @@ async def test_a_model_is_sent_the_conversation_masked_and_cannot_repeat_itself(
 def test_a_long_conversation_is_cut_to_the_managers_own_sentences():
     """Within the window the newest exchanges stay whole; of the older ones stay first and last sentences, word for word."""
     long = "First thing I said. " + "And then it went on for a while. " * 30 + "Last of all it was {}."
-    said = "quiet late cold loud wet hot dark slow thin near far over".split()
+    said = ["quiet", "late", "cold", "loud", "wet", "hot", "dark", "slow", "thin", "near", "far", "over"]
     exchanges = tuple(Exchange(f"Question number {number}?", long.format(word)) for number, word in enumerate(said))
-    challenge = going_on(Challenge(TEXT, exchanges=exchanges), ENDS)
+    challenge = going_on(Challenge(TEXT, exchanges=exchanges, move=Move.DEEPER), ENDS)
     masked = hider(challenge, "en")(material(challenge))
     full, brief = briefer(challenge, masked)
     assert full.count("And then it went on") == 12 * 30
