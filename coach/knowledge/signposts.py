@@ -81,13 +81,15 @@ def _patterns(entries: Sequence[Mapping[str, str]], words: Mapping[str, Sequence
 
 def faults(signposts: Signposts) -> Iterator[Fault]:
     """Patterns that are no regular expressions, do not find their own example, or find what they must not."""
-    spoken = [(language, pattern) for language, kinds in signposts.patterns.items() for sieve in kinds.values() for pattern in sieve.patterns]
-    machine = [("en", pattern) for sieve in (*signposts.anywhere.values(), signposts.figures) for pattern in sieve.patterns]
-    for language, pattern in (*spoken, *machine):
+    spoken = [
+        (language, language, pattern) for language, kinds in signposts.patterns.items() for sieve in kinds.values() for pattern in sieve.patterns
+    ]
+    machine = [("machine", "en", pattern) for sieve in (*signposts.anywhere.values(), signposts.figures) for pattern in sieve.patterns]
+    for file, language, pattern in (*spoken, *machine):
         try:
             if not pattern.find.search(plainly(pattern.example, language)):
-                yield Fault("safety", pattern.name, "does not find its own example")
+                yield Fault(f"safety/{file}.yaml", pattern.name, "does not find its own example")
             if pattern.never and pattern.find.search(plainly(pattern.never, language)):
-                yield Fault("safety", pattern.name, "finds what it must not")
+                yield Fault(f"safety/{file}.yaml", pattern.name, "finds what it must not")
         except re.error as error:
-            yield Fault("safety", pattern.name, f"is no regular expression: {error}")
+            yield Fault(f"safety/{file}.yaml", pattern.name, f"is no regular expression: {error}")
