@@ -93,7 +93,10 @@ class Safety:
         if by := self._found(Flag.CRISIS, texts):
             return Judgement(Flag.CRISIS, tuple(by))
         told = sentences(text)
-        read = self._reader.reads(told, [self.literal(plainly(one, ENGLISH)) for one in told], language)
+        plain = [plainly(one, ENGLISH) for one in told]
+        if texts[ENGLISH] != plainly(text, ENGLISH):  # most texts hold no figure of speech, and need not be searched again
+            plain = [self.literal(one) for one in plain]
+        read = self._reader.reads(told, plain, language)
         if Flag.CRISIS in read:
             return Judgement(Flag.CRISIS, ("reading",))
         found = [*self._found(Flag.HR_LEGAL, texts), *(["reading"] if Flag.HR_LEGAL in read else [])]

@@ -114,9 +114,9 @@ async def request(port: int, number: int, text: str, *, stream: bool, path: str 
     """One request on a connection of its own, read to its end."""
     started = time.perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    body = json.dumps({"challenge": f"Case {number}. {text}"}).encode()
+    body = json.dumps({"challenge": f"Case {number}. {text}", "keep": [str(number)]}).encode()  # the provider must read the number
     accept = b"text/event-stream" if stream else b"application/json"
-    head = b"POST %s HTTP/1.1\r\nhost: bench\r\nconnection: close\r\naccept: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    head = b"POST %s HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\naccept: %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     writer.write(head % (path.encode(), accept, len(body)) + body)
     status, asked = 0, {}
     try:
