@@ -25,6 +25,7 @@ from coach.model import (
     Evidence,
     Finding,
     Form,
+    Hearing,
     Notice,
     Perspective,
     Stage,
@@ -147,14 +148,14 @@ class Bank:
         shelf, reading, _ = self._shelves.read(challenge.text, heard.spans, hide)
         clear = heard.reads and (turn is not None or _is_clear(heard, shelf, reading))
         quotes = heard.quotes if clear else ()
-        fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
         others = heard.others or bool(challenge.functions) or not clear
         if turn:
-            going = _following(shelf, reading, len(quotes), heard.late, clear=clear)
-            choices = [choice for choice in _choices(knowledge.questions, quotes, going, challenge) if others or choice.looks_own]
-            chosen = _next(choices, shelf, turn, hide, challenge.text)
-            return _Composed(shelf, chosen, quotes, clear=True)
+            fit = _following(shelf, reading, len(quotes), heard.late, clear=clear)
+        else:
+            fit = _fit(shelf, reading, len(quotes)) if clear else _no_fit(shelf)
         choices = [choice for choice in _choices(knowledge.questions, quotes, fit, challenge) if others or choice.looks_own]
+        if turn:  # a short reply is no unclear one
+            return _Composed(shelf, _next(choices, shelf, turn, hide, challenge.text), quotes, clear=True)
         chosen = _choose(choices, shelf, SetRules.of(challenge.count, other=others, quotable=bool(quotes)), asked, hide)
         return _Composed(shelf, chosen, quotes, clear)
 
@@ -170,7 +171,7 @@ def _next(choices: Sequence[_Choice], shelf: Shelf, turn: Turn, hide: Hider, tex
     """The one question that goes on: of the stage and the side that the turn asks for, or else of any that do not end the conversation."""
     seed, empty = _seed(text), blank(text[turn.since :])
     fresh = _unlike(choices, shelf, turn.asked, (), hide)
-    fresh = [choice for choice in fresh if (turn.heard == "reply" or "answer" not in choice.text) and not (empty and choice.quote)]
+    fresh = [choice for choice in fresh if (turn.heard is Hearing.REPLY or "answer" not in choice.text) and not (empty and choice.quote)]
     wanted: tuple[Callable[[BankQuestion], bool], ...] = (
         lambda question: (
             question.closes is turn.closes and question.stage is turn.stage and (question.perspective is Perspective.OTHER) >= turn.other
@@ -242,9 +243,11 @@ def _latest(heard: _Heard, challenge: Challenge, turn: Turn, lexicon: Lexicon | 
     """What the last reply gives; a reply of a few words is quoted whole; where it gives nothing to quote, what was told before does."""
     quotes = tuple(quote for quote in heard.lighter if quote.start >= turn.since)[:QUOTES]
     late = sum(span[1] > turn.since for span in heard.told)
-    if not quotes and lexicon and (whole := _whole(challenge.text, turn.since, lexicon)):
+    aside = any(end > turn.since for _, end in challenge.aside)
+    if not quotes and not aside and lexicon and (whole := _whole(challenge.text, turn.since, lexicon)):
         quotes = (whole,)
-    return replace(heard, quotes=quotes or heard.quotes, late=late)
+    before = len(challenge.text) - len(challenge.exchanges[-1].reply)  # "I don't get the question" is nothing to come back to
+    return replace(heard, quotes=quotes or tuple(quote for quote in heard.quotes if quote.end <= before), late=late)
 
 
 def _whole(text: str, since: int, lexicon: Lexicon) -> Quotable | None:
@@ -405,7 +408,7 @@ def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Co
     used = [choice.quote for choice in composed.chosen if choice.quote]
     quotes = [quote for quote in composed.quotes if turn is None or quote.start >= turn.since]
     free = [quote for quote in quotes if not any(quote.overlaps(other) for other in used)] or quotes[:1]
-    of = turn.heard if turn else "writeup"
+    of = turn.heard if turn else Hearing.WRITEUP
     if turn:
         free = _telling(free, challenge.text)
     for count in (2, 1, 0):

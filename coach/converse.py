@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from coach.model import Challenge, Closing, Evidence, Exchange, Move, Notice, Part, Stage, Turn
+from coach.model import Challenge, Closing, Evidence, Exchange, Hearing, Move, Notice, Part, Stage, Turn
 
 ENOUGH = 6  # answers after which an end is proposed
 BETWEEN = "\n\n"
@@ -99,7 +99,8 @@ def _turn(challenge: Challenge, text: str, closings: Mapping[str, Closing]) -> T
     answered = [exchange.reply for exchange in exchanges if exchange.reply]
     last = exchanges[-1].reply
     unclear = bool(last) and puzzled(last)
-    heard = "unclear" if unclear else "reply" if last else "deeper" if move is Move.DEEPER else "skipped"
+    silent = Hearing.DEEPER if move is Move.DEEPER else Hearing.SKIPPED
+    heard = Hearing.UNCLEAR if unclear else Hearing.REPLY if last else silent
     since = len(text) if unclear else len(text) - len(last)
     turn = Turn(Stage.EXPLORE, since, len(answered) - unclear, tuple(exchange.question for exchange in exchanges), heard=heard)
     done = {closings[exchange.question] for exchange in exchanges if exchange.question in closings}

@@ -71,6 +71,16 @@ class Move(StrEnum):
     WRAP_UP = "wrap_up"
 
 
+class Hearing(StrEnum):
+    """What an acknowledgement gives back: a write-up, a reply, or nothing, as a question was put aside, not understood, or is to be stayed with."""
+
+    WRITEUP = "writeup"
+    REPLY = "reply"
+    SKIPPED = "skipped"
+    UNCLEAR = "unclear"
+    DEEPER = "deeper"
+
+
 class Voice(StrEnum):
     """Whose words a span of a write-up is: the manager about himself or herself, words somebody spoke, or neither."""
 
@@ -226,7 +236,6 @@ class Turn:
     """What the next question of a conversation is to be like.
 
     `since` is where, in all that the manager has told, the last reply begins; at the end where there is none to hear. `answered` counts replies.
-    `heard` says what there is to acknowledge: a "reply", or a question that was "skipped", was "unclear", or is to go "deeper".
     `offers` says that ideas were asked for: what others have written is shown before the question.
     """
 
@@ -238,7 +247,7 @@ class Turn:
     closes: Closing | None = None
     proposed: bool = False
     offers: bool = False
-    heard: str = "reply"
+    heard: Hearing = Hearing.REPLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,15 +336,12 @@ class BankQuestion:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgementTemplate:
-    """How to say that words were heard: with `first` and `second` quotations, with `first` alone, or with none.
-
-    `of` is "writeup", "reply", or, where there is nothing to give back, "skipped", "unclear" or "deeper" (see `Turn.heard`).
-    """
+    """How to say that words were heard: with `first` and `second` quotations, with `first` alone, or with none."""
 
     id: str
     text: str
     quotes: int
-    of: str = "writeup"
+    of: Hearing = Hearing.WRITEUP
 
 
 @dataclass(frozen=True, slots=True)

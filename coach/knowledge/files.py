@@ -14,7 +14,7 @@ import yaml
 from coach import guard
 from coach.errors import Fault, KnowledgeError
 from coach.knowledge import vocabulary
-from coach.model import About, AcknowledgementTemplate, BankQuestion, Closing, Form, Passage, Perspective, Skill, Source, Stage, Voice
+from coach.model import About, AcknowledgementTemplate, BankQuestion, Closing, Form, Hearing, Passage, Perspective, Skill, Source, Stage, Voice
 from coach.quoting import Lexicon
 
 FEWEST_DOCUMENT_WORDS, MOST_DOCUMENT_WORDS = 250, 600
@@ -165,8 +165,8 @@ class _Reader:
             wanted = slots.get(entry["quotes"])
             if wanted is None or tuple(re.findall(r"\{\w+\}", entry["text"])) != wanted:
                 self.fault(path, f"{entry['id']}.text", "the slots are not those that `quotes` promises, in their order")
-            else:
-                yield AcknowledgementTemplate(entry["id"], entry["text"], entry["quotes"], entry.get("of", "writeup"))
+            elif of := self.choose(path, f"{entry['id']}.of", entry.get("of", Hearing.WRITEUP), Hearing):
+                yield AcknowledgementTemplate(entry["id"], entry["text"], entry["quotes"], of)
 
     def has(self, path: Path, where: str, entry: object, wanted: set[str], allowed: frozenset[str] = frozenset()) -> bool:
         if not isinstance(entry, dict):
