@@ -23,11 +23,15 @@ from coach.languages import Lingua
 from coach.llm import Llm
 from coach.llm.provider import Options, Provider
 from coach.llm.request import Budget, Composer, Prices
-from coach.model import Engine, Notice
+from coach.memory import Memory
+from coach.model import Closing, Engine, Notice
 from coach.prompts import Prompt
 from coach.reflect import Answering, Needs
 from coach.safety import Safety
 from coach.settings import Settings
+from coach.store import SqlJournal
+from coach.store.journal import utc_now
+from coach.store.sealing import Sealer
 
 OPENAI = "https://api.openai.com/v1"
 CONNECTIONS = httpx2.Limits(max_connections=1200, max_keepalive_connections=100)
@@ -82,10 +86,26 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
     )
     bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
     safety = Safety(signposts.load(data_folder("knowledge")))
-    closings = {question.text: question.closes for question in knowledge.questions if question.closes}
-    needs = Needs(library, bank, Lingua(), safety, country=settings.country or None, closings=closings, ideas=settings.ideas == "on")
+    needs = Needs(library, bank, Lingua(), safety, country=settings.country or None, closings=closings(knowledge), ideas=settings.ideas == "on")
     coach = Coach(needs, library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
     return with_model(coach, settings, found)
+
+
+def closings(knowledge: Knowledge) -> dict[str, Closing]:
+    """The questions that end a conversation, by their text."""
+    return {question.text: question.closes for question in knowledge.questions if question.closes}
+
+
+def remembering(settings: Settings) -> Memory | None:
+    """Where things are kept that somebody asked to keep; nothing is opened yet. Raises SettingsError."""
+    if settings.store == "off":
+        return None
+    return Memory(journal(settings), utc_now, settings.retention_days, settings.most_retention_days)
+
+
+def journal(settings: Settings) -> SqlJournal:
+    """The database behind it. Raises SettingsError."""
+    return SqlJournal(settings.store, settings.data_dir, Sealer(settings.store_key))
 
 
 def with_model(coach: Coach, settings: Settings, found: Mapping[str, Prompt]) -> Coach:
@@ -129,7 +149,7 @@ def _llm(settings: Settings, found: Mapping[str, Prompt], bank: Bank) -> Llm | N
     budget = Budget(settings.model_window, settings.model_output, prices, settings.cost_cap)
     try:
         composer = Composer(found, budget)
-        client = _client(settings)
+        client = model_client(settings)
     except KeyError as error:
         raise PromptError(str(error.args[0]), "is not there") from None
     except (openai.OpenAIError, ValueError) as error:
@@ -138,7 +158,7 @@ def _llm(settings: Settings, found: Mapping[str, Prompt], bank: Bank) -> Llm | N
     return Llm(Provider(client, options), composer, bank, settings.model_deadline, prices)
 
 
-def _client(settings: Settings) -> openai.AsyncOpenAI:
+def model_client(settings: Settings) -> openai.AsyncOpenAI:
     """Openai's client without what it does too eagerly: no retries of its own, no redirect followed (a key would go along)."""
     http = httpx2.AsyncClient(follow_redirects=False, limits=CONNECTIONS, timeout=httpx2.Timeout(settings.model_deadline))
     if settings.azure_endpoint:

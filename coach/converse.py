@@ -60,12 +60,12 @@ _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 def parts(text: str, exchanges: Sequence[Exchange]) -> tuple[Part, ...]:
     """The write-up and each reply, as they stand in all that was told."""
-    replies = [(number, exchange.reply) for number, exchange in enumerate(exchanges) if exchange.reply]
+    replies = [(exchange.of or f"/exchanges/{number}/reply", exchange.reply) for number, exchange in enumerate(exchanges) if exchange.reply]
     place = len(text) - sum(len(BETWEEN) + len(reply) for _, reply in replies)
     found = [Part("/challenge", 0, place)]
-    for number, reply in replies:
+    for pointer, reply in replies:
         start, place = place + len(BETWEEN), place + len(BETWEEN) + len(reply)
-        found.append(Part(f"/exchanges/{number}/reply", start, place))
+        found.append(Part(pointer, start, place))
     return tuple(found)
 
 
@@ -89,21 +89,25 @@ def going_on(challenge: Challenge, closings: Mapping[str, Closing], *, ideas: bo
     """
     text = told(challenge.text, challenge.exchanges)
     turn = _turn(challenge, text, closings)
-    if turn and ideas and challenge.move is Move.REPLY and asks_for_ideas(challenge.exchanges[-1].reply):
+    if turn and ideas and not challenge.reports and challenge.move is Move.REPLY and asks_for_ideas(challenge.exchanges[-1].reply):
         turn = replace(turn, offers=True, closes=None, proposed=False, stage=Stage.EXPLORE, other=False)
     return replace(challenge, text=text, count=1, turn=turn)
 
 
 def _turn(challenge: Challenge, text: str, closings: Mapping[str, Closing]) -> Turn | None:
     exchanges, move = challenge.exchanges, challenge.move
+    asked = (*(exchange.question for exchange in exchanges), *challenge.besides)
+    if challenge.reports:
+        since = len(text) - len(latest(exchanges, challenge.reports))
+        return Turn(Stage.CLOSE, since, len(exchanges), asked, closes=Closing.LEARNED, heard=Hearing.REPORT)
     answered = [exchange.reply for exchange in exchanges if exchange.reply]
     last = exchanges[-1].reply
     unclear = bool(last) and puzzled(last)
     silent = Hearing.DEEPER if move is Move.DEEPER else Hearing.SKIPPED
     heard = Hearing.UNCLEAR if unclear else Hearing.REPLY if last else silent
     since = len(text) if unclear else len(text) - len(last)
-    turn = Turn(Stage.EXPLORE, since, len(answered) - unclear, tuple(exchange.question for exchange in exchanges), heard=heard)
-    done = {closings[exchange.question] for exchange in exchanges if exchange.question in closings}
+    turn = Turn(Stage.EXPLORE, since, len(answered) - unclear, asked, heard=heard)
+    done = {closings[exchange.question] for exchange in exchanges if exchange.question in closings} - {Closing.LEARNED}
     ending = move is Move.WRAP_UP or bool(done) or (len(answered) > 1 and decides(last))
     if unclear or (move is Move.ANOTHER and not last):
         done -= {closings.get(exchanges[-1].question)}
@@ -117,8 +121,13 @@ def _turn(challenge: Challenge, text: str, closings: Mapping[str, Closing]) -> T
 
 
 def _closing(turn: Turn, done: set[Closing]) -> Turn | None:
-    left = [kind for kind in Closing if kind not in done]
+    left = [kind for kind in (Closing.SEEN, Closing.TRY, Closing.PEERS) if kind not in done]
     return replace(turn, stage=Stage.CLOSE, closes=left[0]) if left else None
+
+
+def latest(exchanges: Sequence[Exchange], reports: int = 0) -> str:
+    """What was said last: a reply, or all parts of a report."""
+    return BETWEEN.join(exchange.reply for exchange in exchanges[-(reports or 1) :])
 
 
 def decides(reply: str) -> bool:

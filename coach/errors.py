@@ -12,6 +12,15 @@ CoachError
 │   ├── IndexMismatch         another embedder, or another version of the knowledge, made it
 │   └── IndexLocked           another process is writing it
 ├── StoreUnavailable          Chroma did not answer
+├── JournalFault              what was to be kept, or was kept, cannot be had just now
+│   ├── JournalUnavailable    the database does not answer, or its disk is full
+│   ├── JournalBusy           another has it locked
+│   ├── JournalConflict       two wrote to one reflection at once
+│   └── StoreKeyWrong         texts are encrypted with another key than the one that was set
+├── NotKept                   there is nothing of that name, or not for who asks
+├── AlreadyAnswered           the same words again to a question that was answered with them
+├── ConversationFull          a conversation has its most exchanges
+├── Unauthorized              a list, an export or an erasure of all was asked for by nobody in particular
 ├── EmbedderUnavailable       no vector could be made
 │   └── WeightsTampered       a model file is not the one that was pinned
 ├── ModelUnavailable          the language model did not do, and the caller wanted nothing else
@@ -161,6 +170,97 @@ class StoreUnavailable(CoachError):
 
     def __str__(self) -> str:
         return f"The passage store did not answer ({self.cause})."
+
+
+class JournalFault(CoachError):
+    """What was to be kept, or was kept, cannot be had just now. `retry_after` is in seconds."""
+
+    code = "journal-unavailable"
+    retry_after = 5
+
+
+@dataclass(eq=False)
+class JournalUnavailable(JournalFault):
+    """The database does not answer, or cannot write; `cause` is the name of what it raised, never its text."""
+
+    cause: str
+
+    def __str__(self) -> str:
+        return f"What is kept cannot be reached just now ({self.cause}). Nothing that was kept is lost by that."
+
+
+class JournalBusy(JournalFault):
+    """Another has the database locked, for longer than is worth waiting."""
+
+    code = "journal-busy"
+    retry_after = 1
+
+    def __str__(self) -> str:
+        return "Another is writing to the database. Nothing was changed; trying again in a moment helps."
+
+
+class JournalConflict(JournalFault):
+    """Two wrote to one reflection at once, and the other was first."""
+
+    code = "conflict"
+
+    def __str__(self) -> str:
+        return "Something else was written to this reflection at the same moment. Read it again, then send yours again if it still fits."
+
+
+@dataclass(eq=False)
+class StoreKeyWrong(JournalFault):
+    """A text is encrypted with a key that was not given. Both are named by the first four bytes of their hash."""
+
+    wanted: str
+    given: tuple[str, ...]
+    code = "store-key-wrong"
+
+    def __str__(self) -> str:
+        have = f"COACH_STORE_KEY holds {' and '.join(self.given)}" if self.given else "COACH_STORE_KEY is not set"
+        return (
+            f"What is kept was encrypted with the key {self.wanted}, and {have}. Put that key back, after the newest and a comma if it is an old one."
+        )
+
+
+class NotKept(CoachError):
+    """There is no such reflection: never was, expired, erased, or somebody else's. Which of these is not said."""
+
+    code = "not-kept"
+
+    def __str__(self) -> str:
+        return "There is no reflection of this name for you: it was never kept, has expired, was erased, or another key or token opens it."
+
+
+@dataclass(eq=False)
+class AlreadyAnswered(CoachError):
+    """The same words came again for the same question, and what was asked next is kept: most likely an answer got lost on the way."""
+
+    question: str
+    code = "already-answered"
+
+    def __str__(self) -> str:
+        return f"{self.question} was answered with these words, and the next question was asked. Reading the reflection shows it."
+
+
+@dataclass(eq=False)
+class ConversationFull(CoachError):
+    """A conversation has its most exchanges."""
+
+    most: int
+    code = "conversation-full"
+
+    def __str__(self) -> str:
+        return f"This conversation has {self.most} exchanges, which is its most. A new reflection can begin where it ended."
+
+
+class Unauthorized(CoachError):
+    """Who asks for what belongs to an owner has to be one."""
+
+    code = "unauthorized"
+
+    def __str__(self) -> str:
+        return "This is for the holder of a key: send it as `Authorization: Bearer`. `coach keys create` makes one."
 
 
 @dataclass(eq=False)

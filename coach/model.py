@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -54,11 +55,12 @@ class Stage(StrEnum):
 
 
 class Closing(StrEnum):
-    """What a conversation ends on: what is seen now, what is to be tried or asked, what the peers will hear."""
+    """What a conversation ends on: what is seen now, what is to be tried or asked, what the peers will hear; and, later, what was learned."""
 
     SEEN = "seen"
     TRY = "try"
     PEERS = "peers"
+    LEARNED = "learned"
 
 
 class Move(StrEnum):
@@ -72,10 +74,14 @@ class Move(StrEnum):
 
 
 class Hearing(StrEnum):
-    """What an acknowledgement gives back: a write-up, a reply, or nothing, as a question was put aside, not understood, or is to be stayed with."""
+    """What an acknowledgement gives back.
+
+    A write-up, a reply, a report of what came of it; or nothing, as a question was put aside, not understood, or is to be stayed with.
+    """
 
     WRITEUP = "writeup"
     REPLY = "reply"
+    REPORT = "report"
     SKIPPED = "skipped"
     UNCLEAR = "unclear"
     DEEPER = "deeper"
@@ -216,10 +222,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question that was asked before, and what the manager answered; empty where it was put aside."""
+    """A question that was asked before, and what the manager answered; empty where it was put aside. `of` points to the reply (RFC 6901)."""
 
     question: str = field(repr=False)
     reply: str = field(default="", repr=False)
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +262,8 @@ class Challenge:
     """A manager's write-up as sent, and what was asked for with it.
 
     In a conversation `text` is all that the manager has told, write-up and replies (coach.converse), and `turn` what the next question is to be like.
+    Of a kept one, `id` is its name, `besides` are questions that were asked and left, `before` counts all that were asked, and `reports` says how
+    many of the last exchanges are parts of a report of what came of it.
     """
 
     text: str = field(repr=False)
@@ -272,6 +281,10 @@ class Challenge:
     exchanges: tuple[Exchange, ...] = field(default=(), repr=False)
     move: Move = Move.REPLY
     turn: Turn | None = None
+    id: str = ""
+    besides: tuple[str, ...] = field(default=(), repr=False)
+    before: int = 0
+    reports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +297,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What became of the words of a write-up. Nothing is stored yet, so `stored` and `retention` are what they are."""
+    """What became of the words of a write-up. `retention` is an ISO 8601 duration, of what is stored."""
 
     left_process: bool = False
     to: str | None = None
@@ -407,6 +420,14 @@ class Provenance:
     guard: str
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """A reflection is kept, until when, and the secret that opens it where it was just made."""
+
+    expires: datetime
+    token: str = field(default="", repr=False)
+
+
 # The events of a reflection, in the order in which they come: opened, acknowledged, offered, asked (one whole question each),
 # notices anywhere between, and at the end closed or failed.
 
@@ -420,6 +441,7 @@ class Opened:
     disclosure: str
     provenance: Provenance
     parts: tuple[Part, ...] = ()
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """What the use-cases need from outside, as Protocols. Whoever fits may take the place."""
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from coach.kept import Brief, Entry, Kept
 from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Sent, Spent
 from coach.privacy import Hider
 
@@ -55,3 +57,67 @@ class LanguageDetector(Protocol):
 
     def detect(self, text: str) -> str | None:
         """An ISO 639-1 code, or None where no language can be made out."""
+
+
+class Journal(Protocol):
+    """What people asked to keep. Errors of every method: JournalUnavailable, JournalBusy, StoreKeyWrong."""
+
+    async def open(self) -> tuple[str | None, str | None]:
+        """Make the tables if they are missing or old, and see that the key fits; from which step to which."""
+
+    async def begin(self, kept: Kept) -> None:
+        """Keep a write-up, before anything was said about it."""
+
+    async def add(self, identifier: str, seq: int, entry: Entry) -> None:
+        """Keep what was said as the entry number `seq`, from 0. Raises JournalConflict where there is one already."""
+
+    async def read(self, identifier: str) -> Kept | None:
+        """A reflection with all its entries, or None if it is not there or has expired."""
+
+    async def briefs(self, owner: str, limit: int, after: str | None = None) -> list[Brief]:
+        """What an owner keeps, the newest first, at most `limit`, from behind the id `after`."""
+
+    def everything(self, owner: str | None) -> AsyncGenerator[Kept, None]:
+        """All that an owner keeps, the oldest first; of every owner where none is named."""
+
+    async def erase(self, identifiers: Sequence[str]) -> int:
+        """Erase reflections; how many there were. What is left of them in the files is gone after `sweep`."""
+
+    async def erase_owner(self, owner: str | None) -> int:
+        """Erase all that an owner keeps; of every owner where none is named."""
+
+    async def purge(self) -> int:
+        """Erase what has expired."""
+
+    async def sweep(self) -> bool:
+        """Overwrite what erased texts have left in the files. Whether it could be done now."""
+
+    async def has_keys(self) -> bool:
+        """Whether anybody was given a key."""
+
+    async def unswept(self) -> bool:
+        """Whether something was erased and not swept, as after a crash."""
+
+    async def reseal(self) -> int:
+        """Seal everything with the newest key; how many texts were not yet."""
+
+    async def key_names(self) -> list[tuple[str, datetime]]:
+        """The holders of keys, and since when."""
+
+    async def add_key(self, name: str, key: str) -> None:
+        """Let somebody in. Only a hash of the key is kept. Raises JournalConflict if the name is taken."""
+
+    async def drop_key(self, name: str) -> bool:
+        """Let somebody in no more; what they keep stays. Whether there was such a key."""
+
+    async def exists(self) -> bool:
+        """Whether anything was ever kept."""
+
+    async def ready(self) -> bool:
+        """Whether it can be read; where nothing was ever kept, whether it could be when last tried."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+    async def owner_of(self, key: str) -> str | None:
+        """Who holds a key."""

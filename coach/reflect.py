@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from coach import converse, grounding, guard
+from coach import converse, grounding, guard, ids
 from coach.errors import ChallengeTooLong, ChallengeTooThin, ModelUnavailable
 from coach.model import (
     Acknowledged,
@@ -24,6 +23,7 @@ from coach.model import (
     Finding,
     Flag,
     Found,
+    Keeping,
     Notice,
     Noticed,
     Offered,
@@ -50,15 +50,20 @@ ANSWERED_IN_ENGLISH = "The questions are in English, for now. Your own words are
 ADDRESSED = Notice(
     "addressed-machine", "Part of your text speaks to a program. It was read as part of what you wrote, and nothing in it was followed."
 )
+NOTHING_KEPT = "Nothing you write is kept here."
+KEPT = "What you write is kept here until {date}, since that was asked for; you can erase it before."
 NO_MODEL = "No language model is configured here, so the questions come from the library."
 FEWER = "Fewer questions than asked for passed the checks."
 
 log = logging.getLogger("coach")
 
 
+Keep = Callable[[str], Awaitable[Keeping | Notice]]
+
+
 @dataclass(frozen=True)
 class Answering:
-    """Who answers, and what is said about that before anything else."""
+    """Who answers, and what is said about that before anything else; what is kept is said after it."""
 
     writer: Writer
     disclosure: str
@@ -128,13 +133,17 @@ class _Told:
         return {**self.spent, "drafts_refused": self.refused + self.spent.get("drafts_refused", 0)}
 
 
-async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, None]:
+async def reflect(challenge: Challenge, needs: Needs, keep: Keep | None = None) -> AsyncGenerator[Event, None]:
     """Answer one challenge: opened, notices, acknowledged, asked ..., closed; or, where coaching is not what is needed, opened, signposted, closed.
 
-    Errors: those of `accept`, and ModelUnavailable where the caller wants no fallback. Library and writer else keep to their promise not to raise.
+    `keep` is given the reflection's id once the text was found to be one to coach, before anything is answered; it says how that went.
+
+    Errors: those of `accept` and of `keep`, and ModelUnavailable where the caller wants no fallback. Library and writer else keep to their
+    promise not to raise.
     """
     accept(challenge, needs)
-    last = challenge.exchanges[-1].reply if challenge.exchanges else ""
+    challenge = challenge if challenge.id else replace(challenge, id=ids.new("r"))
+    last = converse.latest(challenge.exchanges, challenge.reports)
     challenge = converse.going_on(challenge, needs.closings, ideas=needs.ideas) if challenge.exchanges else challenge
     answering = needs.answering(challenge)
     written_in = needs.languages.detect(challenge.text) or ENGLISH
@@ -147,8 +156,12 @@ async def reflect(challenge: Challenge, needs: Needs) -> AsyncGenerator[Event, N
             for event in _stopped(judgement, challenge, needs, written_in):
                 yield event
             return
+        kept = await keep(challenge.id) if keep else None
+        yield _opened(challenge, needs, answering, kept if isinstance(kept, Keeping) else None)
+        if isinstance(kept, Notice):
+            yield Noticed(kept)
         if challenge.exchanges and challenge.turn is None:
-            for event in (_opened(challenge, needs, answering), Noticed(converse.FINISHED), Closed((), {})):
+            for event in (Noticed(converse.FINISHED), Closed((), {})):
                 yield event
             return
         if finding is None:
@@ -179,10 +192,9 @@ async def _found(challenge: Challenge, needs: Needs, written_in: str) -> Finding
 async def _coached(
     challenge: Challenge, needs: Needs, answering: Answering, written_in: str, finding: Awaitable[Finding]
 ) -> AsyncGenerator[Event, None]:
-    """The ordinary answer."""
+    """The ordinary answer, after it was opened."""
     started = time.perf_counter()
     told = _Told()
-    yield _opened(challenge, needs, answering)
     for notice in _first_of_all(challenge, needs, written_in):
         yield Noticed(notice)
     async with aclosing(answering.writer.draft(challenge, finding, written_in)) as drafts:
@@ -219,10 +231,12 @@ def _country(tag: str | None) -> str | None:
     return regions[0] if regions else None
 
 
-def _opened(challenge: Challenge, needs: Needs, answering: Answering) -> Opened:
+def _opened(challenge: Challenge, needs: Needs, answering: Answering, keeping: Keeping | None = None) -> Opened:
     writer = answering.writer
     provenance = Provenance(writer.engine, writer.model, writer.prompt, needs.library.version, guard.VERSION)
-    return Opened(f"r_{secrets.token_urlsafe(12)}", ENGLISH, answering.disclosure, provenance, converse.parts(challenge.text, challenge.exchanges))
+    kept = KEPT.format(date=keeping.expires.date().isoformat()) if keeping else NOTHING_KEPT
+    parts = converse.parts(challenge.text, challenge.exchanges)
+    return Opened(challenge.id, ENGLISH, f"{answering.disclosure} {kept}", provenance, parts, keeping)
 
 
 async def _event(draft: Written, challenge: Challenge, finding: Awaitable[Finding], told: _Told) -> Event | None:
@@ -271,7 +285,7 @@ def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: F
     passages = grounding.cited(draft.guidance, finding.passages)
     asked = challenge.turn.asked if challenge.turn else ()
     around = guard.Context(challenge.text, tuple(found.passage.text for found in passages or ()), asked)
-    question = guard.admit(draft, f"q{told.asked + 1}", around)
+    question = guard.admit(draft, f"q{challenge.before + told.asked + 1}", around)
     if passages is None or not isinstance(question, Question) or told.asked >= challenge.count:
         told.refused += 1
         return None

@@ -7,6 +7,8 @@ from typing import Any
 
 from coach.errors import SettingsError
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})  # this machine, to itself
+
 
 def _setting(variable: str, default: Any, read: Callable[[str], Any], explain: str, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"variable": variable, "read": read, "explain": explain})
@@ -57,8 +59,28 @@ class Settings:
     """What an operator may set."""
 
     data_dir: Path = _setting(
-        "COACH_DATA_DIR", Path(".data"), Path, "The one folder in which anything is written. It may be lost: `coach index` makes it again."
+        "COACH_DATA_DIR",
+        Path(".data"),
+        Path,
+        "The one folder in which anything is written: the index, which `coach index` makes again, and what people asked to keep, which nothing does.",
     )
+    store: str = _setting(
+        "COACH_STORE",
+        "",
+        str,
+        "Where reflections are kept that somebody asked to keep: empty for a file in the data folder, `off` for nowhere, "
+        "or postgresql://user:password@host/database. Never shown.",
+        secret=True,
+    )
+    store_key: str = _setting(
+        "COACH_STORE_KEY",
+        "",
+        str,
+        "Encrypts kept texts: 32 random bytes in base64; several between commas, the newest first, while `coach reseal` was not run. Never shown.",
+        secret=True,
+    )
+    retention_days: int = _setting("COACH_RETENTION_DAYS", 30, _whole(1, 3650), "How long reflections are kept where the request does not say.")
+    most_retention_days: int = _setting("COACH_MOST_RETENTION_DAYS", 365, _whole(1, 3650), "The longest that a request may ask for.")
     host: str = _setting(
         "COACH_HOST", "127.0.0.1", str, "The address to listen on. Beyond this machine, put something in front that asks who is there."
     )

@@ -1,12 +1,17 @@
 """Real parts, made once: the knowledge, the encoder, an index in a temporary folder, a coach, a served application."""
 
+import asyncio
 import json
+import os
+import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import asyncpg
 import pytest
 import uvicorn
 
@@ -19,6 +24,8 @@ from coach.knowledge.where import data_folder
 from coach.settings import Settings
 from coach.web.app import create_app
 
+REQUIRED = bool(os.environ.pop("COACH_REQUIRE_SERVICES", ""))  # taken out, since it is no setting of Coach's
+POSTGRES = "postgresql://root@127.0.0.1:5432/postgres"
 CASES = Path(__file__).parent / "cases"
 
 
@@ -91,3 +98,45 @@ def modelled(coach: Coach, url: str, **changes: object) -> Coach:
     """The same coach with a language model at this address."""
     settings = replace(coach.settings, **{"model": "tiny", "openai_base_url": url, **changes})
     return with_model(coach, settings, prompts.load(data_folder("prompts")))
+
+
+def _ask_postgres(statement: str) -> None:
+    async def ask() -> None:
+        connection = await asyncpg.connect(POSTGRES, timeout=5)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(ask())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The address of a real PostgreSQL. Without one its tests are skipped, loudly, or fail where services are required."""
+    try:
+        _ask_postgres("SELECT 1")
+    except (OSError, asyncpg.PostgresError) as error:
+        message = f"NO POSTGRESQL at 127.0.0.1:5432 ({type(error).__name__}): its tests do not run"
+        if REQUIRED:
+            pytest.fail(message)
+        sys.__stderr__.write(f"\n{message}\n")
+        pytest.skip(message)
+    return POSTGRES.rpartition("/")[0]
+
+
+@pytest.fixture
+def fresh_postgres(postgres: str) -> Iterator[str]:
+    """A database of its own."""
+    name = f"coach_test_{secrets.token_hex(6)}"
+    _ask_postgres(f"CREATE DATABASE {name}")
+    yield f"{postgres}/{name}"
+    _ask_postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where things are kept, as COACH_STORE names it: one test runs on both."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("fresh_postgres")
+    return f"sqlite:///{tmp_path / 'kept.db'}"

@@ -215,7 +215,7 @@ def test_health_says_how_each_part_is(client):
     """All of them well here."""
     assert client.get("/health/live").json() == {"status": "alive"}
     ready = client.get("/health/ready").json()
-    assert ready == {"status": "ok", "parts": {"knowledge": "ok", "guard": "ok", "encoder": "ok", "store": "ok", "index": "ok"}}
+    assert ready == {"status": "ok", "parts": {"knowledge": "ok", "guard": "ok", "encoder": "ok", "store": "ok", "index": "ok", "journal": "ok"}}
 
 
 def test_every_problem_code_has_a_page(client):

@@ -9,7 +9,7 @@ import click
 from coach.errors import CoachError
 from coach.settings import Settings
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
+COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is, as module or module:name, and what it does
     "serve": ("coach.cli.serving", "Serve the API."),
     "index": ("coach.cli.indexing", "Bring the index up to date: only what changed is embedded again."),
     "knowledge": ("coach.cli.knowledge", "The guidance and the questions."),
@@ -18,6 +18,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "mask": ("coach.cli.masking", "Show a text as it would leave the process: names, addresses and numbers replaced."),
     "triage": ("coach.cli.triage", "Is a text something to coach at all, or is help elsewhere needed?"),
     "receipt": ("coach.cli.receipts", "What the guard and the safety checks were measured to do, on texts nothing was tuned on."),
+    "keys": ("coach.cli.keys", "Who owns what they keep."),
+    "export": ("coach.cli.keeping:export", "Write what is kept as JSON lines."),
+    "erase": ("coach.cli.keeping:erase", "Erase what is kept, to the last byte."),
+    "purge": ("coach.cli.keeping:purging", "Erase what has expired."),
+    "migrate": ("coach.cli.keeping:migrate", "Bring the database up to date."),
+    "reseal": ("coach.cli.keeping:reseal", "Encrypt what is kept with the newest key."),
+    "doctor": ("coach.cli.doctor", "Look at settings, library, index, database, model files and provider."),
     "settings": ("coach.cli.configuring", "Every setting, its value in force, and what it does."),
 }
 
@@ -31,7 +38,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(COMMANDS[cmd_name][0]).command
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), name or "command")
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command

@@ -1,19 +1,24 @@
 """`coach serve`."""
 
+import asyncio
 import gc
 import logging
 import socket
 import sys
+from dataclasses import replace
 
 import click
 import uvicorn
 
-from coach.bootstrap import assemble
+from coach.bootstrap import assemble, remembering
 from coach.cli.progress import Bar
+from coach.errors import JournalBusy, JournalUnavailable
 from coach.settings import Settings
 from coach.web.app import create_app
 
 SWITCH = 0.0005  # seconds that a thread keeps the interpreter when others want it: the loop, which sends questions, does not wait for readers
+
+log = logging.getLogger("coach")
 
 
 @click.command()
@@ -23,14 +28,26 @@ SWITCH = 0.0005  # seconds that a thread keeps the interpreter when others want 
 def command(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the API."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    for wire in ("httpx", "httpx2"):
-        logging.getLogger(wire).setLevel(logging.WARNING)
+    for talkative in ("httpx", "httpx2", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
+    asyncio.run(_see_that_the_key_fits(settings))
     coach = assemble(settings, Bar("Reading the library"))
     sys.setswitchinterval(SWITCH)
     gc.freeze()  # what was loaded stays: the collector need not look through half a million objects again and again
-    address, number = host or settings.host, settings.port if port is None else port
-    config = uvicorn.Config(create_app(coach), host=address, port=number, log_level="warning", access_log=False)
+    config = uvicorn.Config(create_app(coach), host=settings.host, port=settings.port, log_level="warning", access_log=False)
     _Server(config).run()
+
+
+async def _see_that_the_key_fits(settings: Settings) -> None:
+    """A wrong key is an operator's mistake, said at the start. A database that does not answer is not: it may come back."""
+    if memory := remembering(settings):
+        try:
+            await memory.journal.open()
+        except (JournalUnavailable, JournalBusy) as error:
+            log.warning("nothing can be kept for now: %s", error)
+        finally:
+            await memory.journal.close()
 
 
 class _Server(uvicorn.Server):

@@ -11,10 +11,13 @@ from litestar.openapi.spec import License
 from litestar.static_files import create_static_files_router
 
 from coach import __version__
-from coach.bootstrap import Coach
+from coach.bootstrap import Coach, remembering
+from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.door import Door
+from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
+from coach.web.purging import purging
 from coach.web.routes import HANDLERS as ROUTES
 
 MOST_BODY_BYTES = 131_072
@@ -22,10 +25,16 @@ MOST_BODY_BYTES = 131_072
 
 def create_app(coach: Coach) -> Litestar:
     """The service. The same coach may stand behind several applications."""
-    assets, door = "/schema/assets", Door(coach)
+    assets, door, memory = "/schema/assets", Door(coach), remembering(coach.settings)
     return Litestar(
-        route_handlers=[*ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
-        dependencies={"coach": Provide(lambda: coach, sync_to_thread=False), "door": Provide(lambda: door, sync_to_thread=False)},
+        route_handlers=[*ROUTES, *KEPT_ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
+        dependencies={
+            **CALLERS,
+            "coach": Provide(lambda: coach, sync_to_thread=False),
+            "door": Provide(lambda: door, sync_to_thread=False),
+            "memory": Provide(lambda: memory, sync_to_thread=False),
+        },
+        lifespan=[purging(memory)] if memory else [],
         exception_handlers=PROBLEMS,
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=OpenAPIConfig(

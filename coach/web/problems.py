@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
-from coach.errors import Busy, ChallengeTooLong, ChallengeTooThin, CoachError, Malformed, ModelUnavailable
+from coach.errors import Busy, ChallengeTooLong, ChallengeTooThin, CoachError, JournalFault, Malformed, ModelUnavailable, Unauthorized
 from coach.web.requests import request_id
 
 log = logging.getLogger("coach.web")
@@ -41,6 +42,14 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
     "model-timeout": Kind(504, "The language model took too long", "The request wanted no other answer. It can be tried again."),
     "busy": Kind(503, "There is more to do than can be done in good time", "Retry-After says when to try again."),
+    "journal-unavailable": Kind(503, "What is kept cannot be reached just now", "Nothing that was kept is lost. Retry-After says when to try again."),
+    "journal-busy": Kind(503, "The place where things are kept is busy", "Nothing was changed. Retry-After says when to try again."),
+    "store-key-wrong": Kind(503, "What is kept cannot be read", "It is encrypted, and the key that was set does not fit. That is for the operator."),
+    "conflict": Kind(409, "Something else was written at the same moment", "Read the reflection again, then send yours again if it still fits."),
+    "already-answered": Kind(409, "These words are there already", "The question was answered with them, and the next one was asked."),
+    "conversation-full": Kind(409, "The conversation has its most exchanges", "A new reflection can begin where it ended."),
+    "not-kept": Kind(404, "There is no such reflection", "It was never kept, has expired, was erased, or another key or token opens it."),
+    "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }
 _BY_STATUS = {
@@ -68,6 +77,17 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     trouble: str | None = None
 
 
+def documented(*codes: str) -> dict[int, ResponseSpec]:
+    """Problem documents as OpenAPI lists them: one a status, which several codes may share."""
+    titles: dict[int, list[str]] = {}
+    for code in codes:
+        titles.setdefault(CATALOGUE[code].status, []).append(CATALOGUE[code].title)
+    return {
+        status: ResponseSpec(Problem, generate_examples=False, description="; ".join(named), media_type=MEDIA_TYPE)
+        for status, named in titles.items()
+    }
+
+
 def problem(request: Request[Any, Any, Any], code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response[Problem]:
     """A response that says what went wrong."""
     kind = CATALOGUE[code]
@@ -76,20 +96,25 @@ def problem(request: Request[Any, Any, Any], code: str, detail: str, headers: Ma
 
 
 def _ours(request: Request[Any, Any, Any], error: CoachError) -> Response[Problem]:
+    if error.code not in CATALOGUE:
+        return _unexpected(request, error)
+    more: dict[str, Any] = {}
+    headers: dict[str, str] = {}
     match error:
         case ChallengeTooLong():
-            return problem(request, error.code, str(error), limit=error.limit, unit=error.unit)
+            more = {"limit": error.limit, "unit": error.unit}
         case ChallengeTooThin():
-            return problem(request, error.code, str(error), pointer="/challenge")
+            more = {"pointer": "/challenge"}
         case Malformed():
-            return problem(request, error.code, str(error), pointer=error.pointer)
+            more = {"pointer": error.pointer}
         case ModelUnavailable():
-            wait = {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else None
-            return problem(request, error.code, str(error), wait, trouble=error.trouble)
-        case Busy():
-            return problem(request, error.code, str(error), {"retry-after": str(error.retry_after)})
-        case _:
-            return _unexpected(request, error)
+            headers = {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else {}
+            more = {"trouble": error.trouble}
+        case Busy() | JournalFault():
+            headers = {"retry-after": str(error.retry_after)}
+        case Unauthorized():
+            headers = {"www-authenticate": 'Bearer realm="coach"'}
+    return problem(request, error.code, str(error), headers, **more)
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

@@ -8,11 +8,10 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from coach.settings import Settings
+from coach.settings import LOOPBACK, Settings
 from coach.web.about import STYLE_HASH
 from coach.web.requests import request_id
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 _DOCUMENTATION = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -40,10 +39,13 @@ def listed(value: str) -> list[str]:
     return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
+_SENT = ["authorization", "content-type", "accept", "x-request-id"]
+
+
 def origins(settings: Settings) -> CORSConfig | None:
     """Pages of other origins may call only where the operator names them."""
     named = listed(settings.origins)
-    return CORSConfig(allow_origins=named, allow_methods=["GET", "POST"], allow_headers=["content-type", "accept", "x-request-id"]) if named else None
+    return CORSConfig(allow_origins=named, allow_methods=["GET", "POST", "PUT", "DELETE"], allow_headers=_SENT) if named else None
 
 
 class HostCheck(ASGIMiddleware):

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ EVENT_STREAM = "text/event-stream"
 _POINTER = re.compile(r"at `\$([^`]*)`")
 _VALUE = re.compile(r"(?<=value) .*", re.DOTALL)
 _FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
+_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -61,6 +62,13 @@ def _plain(message: str) -> str:
     """What msgspec says, without the place (that is the pointer's) and without the value (that is the caller's)."""
     bare = _VALUE.sub("", _POINTER.sub("", message)).rstrip(" -").replace("`", "")
     return f"{bare}."
+
+
+def refuse_unsendable(texts: Iterable[tuple[str, str]]) -> None:
+    """NUL and lone surrogates are no text. `texts` come with their pointers. Raises Malformed with the pointer to the first that has some."""
+    for pointer, text in texts:
+        if _UNSENDABLE.search(text):
+            raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
 
 
 def wants_stream(headers: Headers) -> bool:

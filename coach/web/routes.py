@@ -1,9 +1,7 @@
 """The addresses of the service."""
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
@@ -12,41 +10,29 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath
-from litestar.response import Stream
 
 from coach import guard
 from coach.bootstrap import Coach
-from coach.errors import Malformed
-from coach.model import Event
+from coach.errors import JournalBusy, JournalFault
+from coach.memory import Caller, Memory, begin, kept_nowhere
 from coach.reflect import accept, reflect
 from coach.web.about import About, about, page
-from coach.web.door import Door, Gone, unless_gone
-from coach.web.events import sse
+from coach.web.answering import Answered, answered
+from coach.web.callers import caller
+from coach.web.door import Door
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
-from coach.web.problems import CATALOGUE, MEDIA_TYPE, Problem
-from coach.web.requests import EVENT_STREAM, strictly, wants_stream
-from coach.web.schema import Folder, ReflectionAnswer, ReflectionRequest
+from coach.web.problems import CATALOGUE, documented
+from coach.web.requests import refuse_unsendable, strictly
+from coach.web.schema import ReflectionAnswer, ReflectionRequest
 from coach.web.verdicts import CheckAnswer, CheckRequest, verdict_out
 
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
-
-def refuse_unsendable(body: ReflectionRequest) -> None:
-    """NUL and lone surrogates are no text. Raises Malformed with a pointer to the field."""
+def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
     texts: list[tuple[str, str]] = [("/challenge", body.challenge), ("/role", body.role or "")]
     texts += [(f"/{field}/{place}", name) for field in ("functions", "mask", "keep") for place, name in enumerate(getattr(body, field))]
     for place, exchange in enumerate(body.exchanges):
         texts += [(f"/exchanges/{place}/question", exchange.question), (f"/exchanges/{place}/reply", exchange.reply or "")]
-    for pointer, text in texts:
-        if _UNSENDABLE.search(text):
-            raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
-
-
-def _documented(*codes: str) -> dict[int, ResponseSpec]:
-    return {
-        CATALOGUE[code].status: ResponseSpec(Problem, generate_examples=False, description=CATALOGUE[code].title, media_type=MEDIA_TYPE)
-        for code in codes
-    }
+    return texts
 
 
 @post(
@@ -59,6 +45,7 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
         "Answers with one acknowledgement and a few open questions, each tied to the manager's own words and to a passage of guidance. "
         "Where coaching is not what is needed (a crisis, a matter for HR or the law, nothing to go on) `signpost` says where help is, and no "
         "questions follow, but for one after a matter for others. "
+        "With `store` it is kept: `kept` says until when and holds the token that opens it. "
         "With `exchanges` it goes on from what was answered: one acknowledgement, one question. Who asks for ideas there is shown what others have "
         "written (`offered`), with the choice left open. "
         "With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `offered`, `asked` (one whole "
@@ -68,7 +55,7 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
         200: ResponseSpec(
             ReflectionAnswer, generate_examples=False, description="The answer", examples=[Example(summary="Three questions", value=ANSWER)]
         ),
-        **_documented(
+        **documented(
             "malformed",
             "challenge-too-long",
             "unsupported-media-type",
@@ -77,6 +64,8 @@ def _documented(*codes: str) -> dict[int, ResponseSpec]:
             "model-unavailable",
             "model-timeout",
             "busy",
+            "journal-busy",
+            "unauthorized",
         ),
     },
     tags=["reflections"],
@@ -86,31 +75,29 @@ async def create_reflection(
     request: Request[Any, Any, Any],
     coach: NamedDependency[Coach],
     door: NamedDependency[Door],
-) -> Response[ReflectionAnswer] | Response[None] | Stream:
+    memory: NamedDependency[Memory | None],
+) -> Answered:
     """Reflect on a challenge."""
-    refuse_unsendable(data)
+    refuse_unsendable(_texts(data))
     challenge = data.to_challenge()
     await asyncio.to_thread(accept, challenge, coach.needs)
     coach.needs.answering(challenge)
-    door.check()
-    events = door.through(reflect(challenge, coach.needs))
-    if wants_stream(request.headers):
-        return Stream(sse(events), media_type=EVENT_STREAM, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    if not data.store:
+        return await answered(request, door, reflect(challenge, coach.needs))
+    if memory is None:
+        return await answered(request, door, reflect(challenge, coach.needs, kept_nowhere))
+    days = memory.chosen(data.retention_days)
+    return await answered(request, door, begin(challenge, coach.needs, memory, await _who(request, coach, memory), days), begun=True)
+
+
+async def _who(request: Request[Any, Any, Any], coach: Coach, memory: Memory) -> Caller:
+    """Who asks; where that cannot be looked up, nobody in particular: nothing will be kept then, and the answer says so."""
     try:
-        return Response(await unless_gone(request, _folded(events)), headers={"cache-control": "no-store"})
-    except Gone:
-        return Response(None, status_code=CLIENT_CLOSED_REQUEST)
-
-
-CLIENT_CLOSED_REQUEST = 499  # nginx's; nobody reads it
-
-
-async def _folded(events: AsyncGenerator[Event, None]) -> ReflectionAnswer:
-    folder = Folder()
-    async with aclosing(events):
-        async for event in events:
-            folder.add(event)
-    return folder.answer()
+        return await caller(request, coach, memory)
+    except JournalBusy:
+        raise
+    except JournalFault:
+        return Caller()
 
 
 @post(
@@ -128,7 +115,7 @@ async def _folded(events: AsyncGenerator[Event, None]) -> ReflectionAnswer:
         200: ResponseSpec(
             CheckAnswer, generate_examples=False, description="The verdicts", examples=[Example(summary="Two sentences", value=VERDICTS)]
         ),
-        **_documented("malformed", "unsupported-media-type", "internal"),
+        **documented("malformed", "unsupported-media-type", "internal"),
     },
     tags=["checks"],
 )
@@ -160,9 +147,11 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", operation_id="ready", summary="Can it answer, and with what?", tags=["health"])
-async def ready(coach: NamedDependency[Coach]) -> dict[str, Any]:
+async def ready(coach: NamedDependency[Coach], memory: NamedDependency[Memory | None]) -> dict[str, Any]:
     """Each part and how it is. It answers 200 as long as the coach can answer, which it can without a store."""
     parts = await coach.health()
+    if memory:
+        parts["journal"] = "ok" if await memory.journal.ready() else "does not answer: nothing can be kept just now"
     return {"status": "ok" if set(parts.values()) == {"ok"} else "degraded", "parts": parts}
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from coach.model import (
     Asked,
     Challenge,
     Closed,
+    Draft,
     Engine,
     Event,
     Evidence,
@@ -22,6 +24,7 @@ from coach.model import (
     Flag,
     Form,
     Found,
+    Keeping,
     Move,
     Noticed,
     Offered,
@@ -29,6 +32,7 @@ from coach.model import (
     Part,
     Perspective,
     Privacy,
+    Provenance,
     Question,
     Signpost,
     Signposted,
@@ -86,6 +90,13 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
             "stay with what was said (`deeper`), or come to an end (`wrap_up`)."
         ),
     ] = Move.REPLY
+
+    store: Annotated[
+        bool, msgspec.Meta(description="Keep it, so that it can be gone on with by its id: until it expires or is erased. Nothing is kept else.")
+    ] = False
+    retention_days: (
+        Annotated[int, msgspec.Meta(ge=1, le=3650, description="For how many days; the operator sets the default and the most.")] | None
+    ) = None
 
     def to_challenge(self) -> Challenge:
         """As the use-case knows it."""
@@ -224,8 +235,19 @@ class OfferedOut(msgspec.Struct, frozen=True):
     passages: list[OfferOut]
 
 
+class KeptOut(msgspec.Struct, frozen=True):
+    """It is kept until then. `continue_token` is there when it was just made: sent as a Bearer token it opens this reflection and no other."""
+
+    expires_at: datetime
+    continue_token: str | None
+
+
 class PrivacyOut(msgspec.Struct, frozen=True):
-    """What became of the words. `masked` counts the different things of each kind that were replaced in what left; `to` is a host."""
+    """What became of the words.
+
+    `masked` counts the different things of each kind that were replaced in what left; `to` is a host; `retention` an ISO 8601 duration from when
+    the reflection began.
+    """
 
     left_process: bool
     to: str | None
@@ -251,6 +273,7 @@ class ReflectionAnswer(msgspec.Struct, frozen=True):
     provenance: ProvenanceOut
     privacy: PrivacyOut
     usage: dict[str, float]
+    kept: KeptOut | None
 
 
 class OpenedOut(msgspec.Struct, frozen=True):
@@ -261,6 +284,7 @@ class OpenedOut(msgspec.Struct, frozen=True):
     language: str
     disclosure: str
     provenance: ProvenanceOut
+    kept: KeptOut | None
 
 
 class AskedOut(msgspec.Struct, frozen=True):
@@ -305,11 +329,13 @@ class Folder:
         match event:
             case Opened():
                 self._parts = event.parts
-                self._opened = OpenedOut(event.id, "reflection", event.language, event.disclosure, _provenance(event))
+                self._opened = OpenedOut(
+                    event.id, "reflection", event.language, event.disclosure, provenance_out(event.provenance), kept_out(event.keeping)
+                )
                 return "opened", self._opened
             case Acknowledged():
                 heard = event.acknowledgement
-                self._acknowledgement = AcknowledgementOut(heard.text, _evidence(heard.evidence, self._parts))
+                self._acknowledgement = AcknowledgementOut(heard.text, evidence_out(heard.evidence, self._parts))
                 return "acknowledged", self._acknowledgement
             case Offered():
                 self._offered = OfferedOut(event.text, [offer_out(found) for found in event.passages])
@@ -353,16 +379,20 @@ class Folder:
             provenance=opened.provenance,
             privacy=closed.privacy,
             usage=closed.usage,
+            kept=opened.kept,
         )
 
 
 def question_out(question: Question, guidance: Sequence[Found], parts: Sequence[Part]) -> QuestionOut:
     """A question as it is sent."""
-    draft = question.draft
     refs = [GuidanceRef(found.passage.id, found.passage.title) for found in guidance]
-    return QuestionOut(
-        question.id, draft.text, draft.skill, draft.about, draft.perspective, draft.form, draft.source, _evidence(draft.evidence, parts), refs
-    )
+    return draft_out(question.id, question.draft, refs, parts)
+
+
+def draft_out(identifier: str, draft: Draft, refs: list[GuidanceRef], parts: Sequence[Part]) -> QuestionOut:
+    """A question that was admitted, as it is sent."""
+    found = evidence_out(draft.evidence, parts)
+    return QuestionOut(identifier, draft.text, draft.skill, draft.about, draft.perspective, draft.form, draft.source, found, refs)
 
 
 def guidance_out(found: Found) -> GuidanceOut:
@@ -408,13 +438,19 @@ def coverage(questions: Sequence[QuestionOut]) -> CoverageOut:
     )
 
 
-def _evidence(evidence: Iterable[Evidence], parts: Sequence[Part]) -> list[EvidenceOut]:
+def evidence_out(evidence: Iterable[Evidence], parts: Sequence[Part]) -> list[EvidenceOut]:
+    """Quotations as they are sent: each with the text that it is of."""
     found = (converse.located(item, parts) for item in evidence)
     return [EvidenceOut(there.quote, there.start, there.end, part.pointer) for part, there in filter(None, found)]
 
 
-def _provenance(event: Opened) -> ProvenanceOut:
-    made = event.provenance
+def kept_out(keeping: Keeping | None) -> KeptOut | None:
+    """Until when, as it is sent."""
+    return KeptOut(keeping.expires, keeping.token or None) if keeping else None
+
+
+def provenance_out(made: Provenance) -> ProvenanceOut:
+    """Who made an answer, as it is sent."""
     return ProvenanceOut(made.engine, made.model, made.prompt, made.knowledge, made.guard)
 
 

@@ -1,0 +1,13 @@
+"""Names for what is kept: they sort by the time they were made, and nobody can guess one."""
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in small letters
+_LENGTH = 26
+
+
+def new(prefix: str) -> str:
+    """`prefix`, an underscore, and a ULID: 48 bits of milliseconds and 80 random bits, in 26 letters (github.com/ulid/spec)."""
+    value = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
+    return f"{prefix}_{''.join(_ALPHABET[value >> 5 * place & 31] for place in reversed(range(_LENGTH)))}"

@@ -1,0 +1,414 @@
+"""Keeps, reads, erases. What is acknowledged was committed; what is erased is gone from the files."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from coach.errors import JournalBusy, JournalFault
+from coach.kept import KINDS, Brief, Entry, Kept, Kind, digest, kind_of
+from coach.model import Challenge
+from coach.store.engine import READS, WAIT, address, connect, plainly
+from coach.store.sealing import Sealer
+from coach.store.tables import HEAD, entries, keys, reflections, state
+
+_CANARY, _UNSWEPT = "canary", "unswept"
+_WORD = b"coach"  # what the canary says when it is opened
+_LOCK = 6_217_334_901  # PostgreSQL's advisory lock for migrations: any number, always the same
+_BEGINS = 160  # characters of a write-up in a list
+_BATCH = 500
+_SWEEPS = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Now = Callable[[], datetime]
+Made = TypeVar("Made")
+log = logging.getLogger("coach.store")
+
+
+def utc_now() -> datetime:
+    """The time, in UTC, to the millisecond, as it is kept."""
+    return _time(_milliseconds(datetime.now(UTC)))
+
+
+class SqlJournal:
+    """What people asked to keep. Errors of every method: JournalUnavailable, JournalBusy, StoreKeyWrong.
+
+    It belongs to the event loop that first used it.
+    """
+
+    def __init__(self, url: str, folder: Path, sealer: Sealer, now: Now = utc_now) -> None:
+        """`url` as in COACH_STORE; nothing is opened before something is kept or asked for. Raises SettingsError."""
+        self._url = address(url, folder)
+        self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
+        self._engine = connect(self._url)
+        self._sealer = sealer
+        self._now = now
+        self._ready = self._failed = False
+        self._preparing = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._sweeping = asyncio.Lock()
+        self._erased, self._swept = 0, -1
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return self._file is not None
+
+    @property
+    def where(self) -> str:
+        """Where things are kept, without a password."""
+        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+
+    async def open(self) -> tuple[str | None, str | None]:
+        """Make the tables if they are missing or old, and see that the key fits; from which step to which."""
+        async with self._preparing:
+            self._failed = True
+            with plainly():
+                steps = await self._prepare()
+            self._ready, self._failed = True, False
+            return steps
+
+    async def _prepare(self) -> tuple[str | None, str | None]:
+        self._make_folder()
+        async with self._engine.begin() as connection:
+            found = await self._step(connection)
+            steps = (found, found)
+            if found != HEAD:
+                if not self.local:
+                    await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+                steps = await connection.run_sync(import_module("coach.store.migrating").upgrade)
+            await self._try_key(connection)
+        return steps
+
+    def _make_folder(self) -> None:
+        if self._file:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))  # nobody else's to read
+            os.environ.setdefault("SQLITE_TMPDIR", str(self._file.parent))  # VACUUM copies there, not where others look
+
+    @staticmethod
+    async def _step(connection: AsyncConnection) -> str | None:
+        if not await connection.run_sync(lambda sync: sa.inspect(sync).has_table("alembic_version")):
+            return None
+        found: str | None = await connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return found
+
+    async def _try_key(self, connection: AsyncConnection) -> None:
+        """A word sealed with the key in force: it does not open with another."""
+        sealed = await connection.scalar(sa.select(state.c.value).where(state.c.name == _CANARY))
+        if sealed is None:
+            await connection.execute(state.insert().values(name=_CANARY, value=self._sealer.seal(_WORD, _CANARY)))
+        else:
+            self._sealer.open(sealed, _CANARY)
+
+    async def begin(self, kept: Kept) -> None:
+        """Keep a write-up, before anything was said about it."""
+        row = {
+            "id": kept.id,
+            "owner": kept.owner,
+            "token": kept.token,
+            "created": _milliseconds(kept.created),
+            "expires": _milliseconds(kept.expires),
+            "body": self._sealer.seal(msgspec.json.encode(kept.challenge), kept.id),
+        }
+
+        async def write(connection: AsyncConnection) -> None:
+            await connection.execute(reflections.insert().values(row))
+
+        await self._write(write)
+
+    async def add(self, identifier: str, seq: int, entry: Entry) -> None:
+        """Keep what was said as the entry number `seq`, from 0. Raises JournalConflict where there is one already, or the reflection is gone."""
+        body = self._sealer.seal(msgspec.json.encode(entry.said), _place(identifier, seq))
+        row = {"reflection": identifier, "seq": seq, "kind": kind_of(entry.said), "at": _milliseconds(entry.at), "body": body}
+
+        async def write(connection: AsyncConnection) -> None:
+            await connection.execute(entries.insert().values(row))
+
+        await self._write(write)
+
+    async def read(self, identifier: str) -> Kept | None:
+        """A reflection with all its entries, or None if it is not there or has expired."""
+        return next(iter(await self._read([identifier])), None)
+
+    async def briefs(self, owner: str, limit: int, after: str | None = None) -> list[Brief]:
+        """What an owner keeps, the newest first, at most `limit`, from behind the id `after`."""
+        columns = (reflections.c.id, reflections.c.created, reflections.c.expires, reflections.c.body)
+        chosen = self._page(sa.select(*columns), owner, limit, after)
+        async with self._reading() as connection:
+            rows = (await connection.execute(chosen)).all()
+            counted = (
+                sa.select(entries.c.reflection, entries.c.kind, sa.func.count())
+                .where(entries.c.reflection.in_([row.id for row in rows]), entries.c.kind.in_([Kind.REPLY, Kind.REPORT]))
+                .group_by(entries.c.reflection, entries.c.kind)
+            )
+            counts = {(name, kind): count for name, kind, count in (await connection.execute(counted)).all()} if rows else {}
+        return [self._brief(row, counts) for row in rows]
+
+    def _brief(self, row: Any, counts: Mapping[tuple[str, str], int]) -> Brief:
+        begins = " ".join(self._challenge(row).text.split())
+        begins = begins if len(begins) <= _BEGINS else begins[:_BEGINS].rsplit(" ", 1)[0] + " ..."
+        return Brief(
+            row.id, _time(row.created), _time(row.expires), begins, counts.get((row.id, Kind.REPLY), 0), counts.get((row.id, Kind.REPORT), 0)
+        )
+
+    async def everything(self, owner: str | None) -> AsyncGenerator[Kept, None]:
+        """All that an owner keeps, the oldest first, whole; of every owner where none is named."""
+        after = ""
+        while True:
+            chosen = self._alive(sa.select(reflections.c.id)).where(reflections.c.id > after).order_by(reflections.c.id).limit(_BATCH // 10)
+            chosen = chosen if owner is None else chosen.where(reflections.c.owner == owner)
+            async with self._reading() as connection:
+                names = list((await connection.scalars(chosen)).all())
+            if not names:
+                return
+            for kept in await self._read(names):
+                yield kept
+            after = names[-1]
+
+    async def erase(self, identifiers: Sequence[str]) -> int:
+        """Erase reflections; how many there were. What is left of them in the files is gone after `sweep`."""
+        return await self._delete(reflections.c.id.in_(identifiers))
+
+    async def erase_owner(self, owner: str | None) -> int:
+        """Erase all that an owner keeps; of every owner where none is named."""
+        return await self._delete(sa.true() if owner is None else reflections.c.owner == owner)
+
+    async def purge(self) -> int:
+        """Erase what has expired."""
+        return await self._delete(reflections.c.expires <= _milliseconds(self._now()))
+
+    async def sweep(self) -> bool:
+        """Overwrite what erased texts have left in the files: rebuilt database, empty log. Whether it could be done; if not, the next one does.
+
+        SQLite's secure_delete zeroes what is freed, but rows that moved leave copies in the gaps of pages; only VACUUM is sure (test_erasure.py).
+        In PostgreSQL rows are vacuumed; its own log and backups are its administrator's.
+        """
+        wanted = self._erased
+        async with self._sweeping:
+            if self._swept >= wanted:
+                return True  # one that began after our erasure has done it
+            begun = self._erased
+            try:
+                with plainly():
+                    await (self._vacuum_file() if self.local else self._vacuum_server())
+                if begun == self._erased:
+                    await self._write(lambda connection: connection.execute(state.delete().where(state.c.name == _UNSWEPT)))
+            except JournalFault as error:
+                log.warning("erased texts may be left in the files until the next sweep: %s", error.code)
+                return False
+            self._swept = begun
+            return True
+
+    async def unswept(self) -> bool:
+        """Whether something was erased and not swept, as after a crash."""
+        async with self._reading() as connection:
+            return await connection.scalar(sa.select(state.c.name).where(state.c.name == _UNSWEPT)) is not None
+
+    async def _vacuum_file(self) -> None:
+        async with self._turn(), self._engine.connect() as connection:
+            await (await connection.execution_options(**READS)).exec_driver_sql("VACUUM")
+        await self._empty_log()
+
+    async def _vacuum_server(self) -> None:
+        async with self._engine.connect() as connection:
+            await (await connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("VACUUM reflections, entries")
+
+    async def _empty_log(self) -> None:
+        """Checkpoint and cut the write-ahead log, which has to wait until nobody reads from it."""
+        for _ in range(_SWEEPS):
+            async with self._turn(), self._engine.connect() as connection:
+                cursor = await (await connection.execution_options(**READS)).exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = cursor.one()[0]
+            if not busy:
+                return
+            await asyncio.sleep(WAIT / _SWEEPS)
+        raise JournalBusy
+
+    async def reseal(self) -> int:
+        """Seal everything with the newest key; how many texts were not yet. Afterwards the older keys can go."""
+        changed = 0
+        for table, columns, place in (
+            (reflections, (reflections.c.id,), lambda row: row.id),
+            (entries, (entries.c.reflection, entries.c.seq), lambda row: _place(row.reflection, row.seq)),
+            (state, (state.c.name,), lambda row: row.name),
+        ):
+            changed += await self._reseal_table(table, columns, place)
+        if changed:
+            await self._mark_unswept()
+            await self.sweep()
+        return changed
+
+    async def _reseal_table(self, table: sa.Table, columns: tuple[sa.Column[Any], ...], place: Callable[[Any], str]) -> int:
+        value = table.c.value if table is state else table.c.body
+        changed, after = 0, None
+        while True:
+            chosen = sa.select(*columns, value.label("blob")).order_by(*columns).limit(_BATCH)
+            chosen = chosen if after is None else chosen.where(sa.tuple_(*columns) > sa.tuple_(*(sa.literal(part) for part in after)))
+            async with self._reading() as connection:
+                rows = (await connection.execute(chosen)).all()
+            if not rows:
+                return changed
+            stale = [row for row in rows if not self._sealer.fresh(row.blob) and not (table is state and row.name != _CANARY)]
+            if stale:
+                await self._write(lambda connection, stale=stale: self._rewrite(connection, table, columns, stale, place))  # type: ignore[misc]
+            changed += len(stale)
+            after = tuple(rows[-1][: len(columns)])
+
+    async def _rewrite(
+        self, connection: AsyncConnection, table: sa.Table, columns: tuple[sa.Column[Any], ...], rows: Iterable[Any], place: Callable[[Any], str]
+    ) -> None:
+        name = "value" if table is state else "body"
+        for row in rows:
+            sealed = self._sealer.seal(self._sealer.open(row.blob, place(row)), place(row))
+            same = [column == part for column, part in zip(columns, row[: len(columns)], strict=True)]
+            await connection.execute(table.update().where(*same).values({name: sealed}))
+
+    async def owner_of(self, key: str) -> str | None:
+        """Who holds a key."""
+        async with self._reading() as connection:
+            found: str | None = await connection.scalar(sa.select(keys.c.name).where(keys.c.digest == digest(key)))
+            return found
+
+    async def has_keys(self) -> bool:
+        """Whether anybody was given a key."""
+        async with self._reading() as connection:
+            return await connection.scalar(sa.select(keys.c.name).limit(1)) is not None
+
+    async def key_names(self) -> list[tuple[str, datetime]]:
+        """The holders of keys, and since when."""
+        async with self._reading() as connection:
+            return [(row.name, _time(row.created)) for row in (await connection.execute(sa.select(keys).order_by(keys.c.name))).all()]
+
+    async def add_key(self, name: str, key: str) -> None:
+        """Let somebody in. Only a hash of the key is kept. Raises JournalConflict if the name is taken."""
+        row = {"name": name, "digest": digest(key), "created": _milliseconds(self._now())}
+        await self._write(lambda connection: connection.execute(keys.insert().values(row)))
+
+    async def drop_key(self, name: str) -> bool:
+        """Let somebody in no more; what they keep stays. Whether there was such a key."""
+        result = await self._write(lambda connection: connection.execute(keys.delete().where(keys.c.name == name)))
+        return bool(result.rowcount)
+
+    async def exists(self) -> bool:
+        """Whether anything was ever kept; a database of its own always is."""
+        return self._file is None or self._file.exists()
+
+    async def ready(self) -> bool:
+        """Whether it can be read; where nothing was ever kept, whether it could be when last tried."""
+        if not await self.exists():
+            return not self._failed
+        try:
+            await asyncio.wait_for(self.unswept(), WAIT)
+        except (JournalFault, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._engine.dispose()
+
+    async def _read(self, identifiers: Sequence[str]) -> list[Kept]:
+        chosen = self._alive(sa.select(reflections)).where(reflections.c.id.in_(identifiers)).order_by(reflections.c.id)
+        said = sa.select(entries).where(entries.c.reflection.in_(identifiers)).order_by(entries.c.reflection, entries.c.seq)
+        async with self._reading() as connection:
+            rows = (await connection.execute(chosen)).all()
+            following = (await connection.execute(said)).all() if rows else []
+        found: dict[str, list[Entry]] = {row.id: [] for row in rows}
+        for row in following:
+            if row.reflection in found:
+                body = self._sealer.open(row.body, _place(row.reflection, row.seq))
+                found[row.reflection].append(Entry(_time(row.at), msgspec.json.decode(body, type=KINDS[Kind(row.kind)])))
+        return [
+            Kept(row.id, row.owner, row.token, _time(row.created), _time(row.expires), self._challenge(row), tuple(found[row.id])) for row in rows
+        ]
+
+    def _challenge(self, row: Any) -> Challenge:
+        return msgspec.json.decode(self._sealer.open(row.body, row.id), type=Challenge)
+
+    def _alive(self, chosen: sa.Select[Any]) -> sa.Select[Any]:
+        """What has expired is not there, purged or not."""
+        return chosen.where(reflections.c.expires > _milliseconds(self._now()))
+
+    def _page(self, chosen: sa.Select[Any], owner: str, limit: int, after: str | None) -> sa.Select[Any]:
+        chosen = self._alive(chosen).where(reflections.c.owner == owner).order_by(reflections.c.id.desc()).limit(limit)
+        return chosen if after is None else chosen.where(reflections.c.id < after)
+
+    async def _delete(self, which: sa.ColumnElement[bool]) -> int:
+        async def write(connection: AsyncConnection) -> int:
+            gone = await connection.execute(reflections.delete().where(which))
+            if gone.rowcount:
+                await self._note_unswept(connection)
+            return int(gone.rowcount)
+
+        count = await self._write(write)
+        self._erased += 1
+        return count
+
+    async def _mark_unswept(self) -> None:
+        await self._write(self._note_unswept)
+        self._erased += 1
+
+    @staticmethod
+    async def _note_unswept(connection: AsyncConnection) -> None:
+        await connection.execute(state.delete().where(state.c.name == _UNSWEPT))
+        await connection.execute(state.insert().values(name=_UNSWEPT, value=b""))
+
+    async def _write(self, write: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """One transaction. It runs to its end even if who asked for it is gone."""
+
+        async def whole() -> Made:
+            await self._opened()
+            with plainly():
+                async with self._turn(), self._engine.begin() as connection:
+                    return await write(connection)
+
+        return await asyncio.shield(asyncio.ensure_future(whole()))
+
+    async def _opened(self) -> None:
+        if not self._ready:
+            await self.open()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None, None]:
+        """SQLite has one writer: within this process they queue here, which is quicker than to find it locked."""
+        if not self.local:
+            yield
+            return
+        try:
+            async with asyncio.timeout(WAIT):
+                await self._writing.acquire()
+        except TimeoutError:
+            raise JournalBusy from None
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[AsyncConnection, None]:
+        await self._opened()
+        with plainly():
+            async with self._engine.connect() as connection:
+                yield await connection.execution_options(**(READS if self.local else {"isolation_level": "AUTOCOMMIT"}))
+
+
+def _place(identifier: str, seq: int) -> str:
+    return f"{identifier}/{seq}"
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _time(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)

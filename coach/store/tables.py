@@ -1,0 +1,45 @@
+"""The tables. Texts are in `body` and nowhere else; times are milliseconds since 1970, in UTC."""
+
+import sqlalchemy as sa
+
+HEAD = "0001"  # the last of migrations/versions
+
+metadata = sa.MetaData()
+
+reflections = sa.Table(
+    "reflections",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text),
+    sa.Column("token", sa.LargeBinary, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("expires", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("reflections_by_owner", "owner", "id"),
+    sa.Index("reflections_by_expiry", "expires"),
+)
+
+entries = sa.Table(
+    "entries",
+    metadata,
+    sa.Column("reflection", sa.Text, sa.ForeignKey("reflections.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+
+state = sa.Table(
+    "state",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)
