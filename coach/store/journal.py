@@ -26,7 +26,7 @@ _WORD = b"coach"  # what the canary says when it is opened
 _LOCK = 6_217_334_901  # PostgreSQL's advisory lock for migrations: any number, always the same
 _BEGINS = 160  # characters of a write-up in a list
 _BATCH = 500
-_SWEEPS = 20
+_TRIES = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Now = Callable[[], datetime]
@@ -225,13 +225,12 @@ class SqlJournal:
 
     async def _empty_log(self) -> None:
         """Checkpoint and cut the write-ahead log, which has to wait until nobody reads from it."""
-        for _ in range(_SWEEPS):
+        for _ in range(_TRIES):  # each waits as long as for a lock
             async with self._turn(), self._engine.connect() as connection:
                 cursor = await (await connection.execution_options(**READS)).exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 busy = cursor.one()[0]
             if not busy:
                 return
-            await asyncio.sleep(WAIT / _SWEEPS)
         raise JournalBusy
 
     async def reseal(self) -> int:
