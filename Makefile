@@ -31,6 +31,9 @@ bench: .venv/.tests ## measure the figures of the README on this machine
 bench-llm: .venv/.tests ## measure the model engine against a fake provider, beside a plain pass-through
 	@$(BIN)/python -m tests.bench.llm
 
+bench-store: .venv/.tests ## measure what keeping costs, on SQLite and on PostgreSQL
+	@$(BIN)/python -m tests.bench.store
+
 test-llm: .venv/.llm ## run the service against a real llama.cpp server with a tiny model
 	@$(BIN)/python -m tests.llm.run
 
@@ -85,4 +88,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-llm.lock
 	@touch $@
 
-.PHONY: help setup serve test test-llm check bench bench-llm relevance head receipt example picture lock clean
+.PHONY: help setup serve test test-llm check bench bench-llm bench-store relevance head receipt example picture lock clean

@@ -305,4 +305,4 @@ async def erase_all(owner: str | None, memory: Memory) -> tuple[int, bool]:
 async def purge(memory: Memory) -> tuple[int, bool]:
     """Erase what has expired, and what earlier erasures left: how many, and whether the traces are gone."""
     count = await memory.journal.purge()
-    return count, await memory.journal.sweep()
+    return count, not await memory.journal.unswept() or await memory.journal.sweep()

@@ -133,14 +133,13 @@ async def test_many_erasures_at_once_share_their_sweeps(journal, tmp_path, monke
     ones = [kept(text=secret(60)) for _ in range(20)]
     for one in ones:
         await journal.begin(one)
-    sweeps = []
-    vacuum = journal._vacuum_file
+    sweeps, vacuum = [], journal._vacuum
 
     async def counted():
         sweeps.append(1)
         await vacuum()
 
-    monkeypatch.setattr(journal, "_vacuum_file", counted)
+    monkeypatch.setattr(journal, "_vacuum", counted)
 
     async def erased(one):
         await journal.erase([one.id])

@@ -13,7 +13,7 @@ from coach.memory import ANSWER_NOT_KEPT, NOT_KEPT, go_on
 from coach.model import Closed, Move, Noticed, Opened
 from coach.store.engine import WAIT
 from tests.conftest import CASES, WRITEUPS, serving
-from tests.test_store import ENTRIES, KEY, _locked, kept
+from tests.test_store import ENTRIES, KEY, _locked, done, kept
 
 TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
 CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
@@ -360,8 +360,7 @@ async def test_what_was_said_and_not_answered_is_answered_later(remembering_coac
         assert [type(event).__name__ for event in events] == ["Opened", "Acknowledged", "Asked", "Closed"]
         found = await memory.journal.read(one.id)
         assert [type(entry.said) for entry in found.entries] == [Answer, Reply, Answer]
-        async with memory.journal._engine.begin() as connection:
-            await connection.exec_driver_sql("DELETE FROM entries WHERE seq = 2")
+        await done(memory.journal, "DELETE FROM entries WHERE seq = 2")
 
 
 async def test_an_answer_that_cannot_be_kept_is_given_and_says_so(remembering_coach, memory):

@@ -5,9 +5,11 @@ import base64
 import os
 import sqlite3
 import time
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -75,6 +77,11 @@ async def journal(database, tmp_path, clock):
     found = SqlJournal(database, tmp_path, Sealer(""), clock)
     yield found
     await found.close()
+
+
+async def done(journal, statement):
+    """A statement of SQL, beside the journal's own."""
+    await journal._database.write(lambda connection: connection.execute(sa.text(statement)))
 
 
 async def test_what_was_kept_comes_back_as_it_was(journal):
@@ -175,8 +182,7 @@ async def test_keys_are_kept_as_hashes_and_open_what_they_name(journal, database
 async def test_the_tables_are_those_of_the_migrations(journal, database):
     """A column that no step makes would be missing on every server but a developer's."""
     await journal.open()
-    async with journal._engine.connect() as connection:
-        assert await connection.run_sync(lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)) == []
+    assert await journal._database.read(lambda connection: compare_metadata(MigrationContext.configure(connection), metadata)) == []
     assert head() == HEAD
     assert await journal.open() == (HEAD, HEAD)
 
@@ -193,8 +199,7 @@ async def test_two_that_start_at_once_make_the_tables_once(database, tmp_path):
 async def test_tables_of_a_later_version_are_left_alone(journal, database, tmp_path):
     """With a message that says so."""
     await journal.open()
-    async with journal._engine.begin() as connection:
-        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    await done(journal, "UPDATE alembic_version SET version_num = '9999'")
     later = SqlJournal(database, tmp_path, Sealer(""))
     with pytest.raises(JournalUnavailable, match="9999"):
         await later.open()
@@ -208,11 +213,10 @@ async def test_encrypted_texts_come_back_with_their_key_and_with_no_other(databa
     await sealed.begin(one)
     await sealed.add(one.id, 0, ENTRIES[1])
     assert await sealed.read(one.id) == replace(one, entries=(ENTRIES[1],))
-    async with sealed._engine.connect() as connection:
-        for table in ("reflections", "entries"):
-            for (body,) in (await connection.execute(sa.text(f"SELECT body FROM {table}"))).all():
-                assert b"everyone" not in bytes(body)
-                assert b"All" not in bytes(body)
+    for table in ("reflections", "entries"):
+        (body,) = await sealed._database.read(lambda connection, table=table: connection.execute(sa.text(f"SELECT body FROM {table}")).one())
+        assert b"everyone" not in bytes(body)
+        assert b"All" not in bytes(body)
     await sealed.close()
     for keys in (OTHER, ""):
         wrong = SqlJournal(database, tmp_path, Sealer(keys))
@@ -227,9 +231,7 @@ async def test_a_row_moved_to_another_reflection_does_not_open(database, tmp_pat
     one, two = kept(), kept()
     for each in (one, two):
         await sealed.begin(each)
-    async with sealed._engine.begin() as connection:
-        moved = sa.text("UPDATE reflections SET body = (SELECT body FROM reflections WHERE id = :one) WHERE id = :two")
-        await connection.execute(moved, {"one": one.id, "two": two.id})
+    await done(sealed, f"UPDATE reflections SET body = (SELECT body FROM reflections WHERE id = '{one.id}') WHERE id = '{two.id}'")
     with pytest.raises(StoreKeyWrong):
         await sealed.read(two.id)
     await sealed.close()
@@ -310,23 +312,20 @@ async def test_a_locked_database_is_busy_after_a_bounded_wait(journal, database,
     await journal.add(one.id, 0, ENTRIES[0])
 
 
-class _locked:  # noqa: N801 (it is used like a function)
+@asynccontextmanager
+async def _locked(database):
     """Another process's lock on all that can be written."""
-
-    def __init__(self, database):
-        self.engine = SqlJournal(database, None, Sealer(""))._engine
-        self.sqlite = database.startswith("sqlite")
-
-    async def __aenter__(self):
-        self.connection = await self.engine.connect()
-        await self.connection.begin()
-        if not self.sqlite:
-            await self.connection.execute(sa.text("LOCK TABLE entries, reflections IN EXCLUSIVE MODE"))
-
-    async def __aexit__(self, *_details):
-        await self.connection.rollback()
-        await self.connection.close()
-        await self.engine.dispose()
+    if database.startswith("sqlite"):
+        other = sqlite3.connect(database.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.close()
+        return
+    connection = await asyncpg.connect(database)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE entries, reflections IN EXCLUSIVE MODE")
+        yield
+    await connection.close()
 
 
 @pytest.mark.parametrize("url", ["postgresql://root@127.0.0.1:1/none", "sqlite:////proc/none/kept.db"])
@@ -343,9 +342,8 @@ async def test_a_database_that_is_not_there_is_unavailable(url, tmp_path):
 async def test_errors_hold_no_word_of_what_was_written(journal, caplog):
     """A broken table: what is raised, and what is logged, names the kind of error alone."""
     await journal.open()
-    async with journal._engine.begin() as connection:
-        await connection.execute(sa.text("DROP TABLE entries"))
-        await connection.execute(sa.text("DROP TABLE reflections"))
+    await done(journal, "DROP TABLE entries")
+    await done(journal, "DROP TABLE reflections")
     with pytest.raises(JournalUnavailable) as raised:
         await journal.begin(kept())
     assert raised.value.__cause__ is None

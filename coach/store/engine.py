@@ -1,23 +1,29 @@
 """Connections to SQLite and PostgreSQL, and what their errors mean here."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, CursorResult, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from coach.errors import JournalBusy, JournalConflict, JournalUnavailable, SettingsError
 
 WAIT = 2.0  # seconds for a lock that another holds
+QUEUE = 10.0  # seconds for this process's own writers, one of which may be sweeping a large file
+THREADS = 4
 FILE = "kept.db"
-READS = {"reads": True}  # the execution option of a connection that only reads
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+READS = {"reads": True}  # the execution option of a connection to SQLite that begins no transaction
+
+Made = TypeVar("Made")
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _BUSY_STATES = {"55P03", "40001", "40P01", "57014"}  # lock_not_available, serialization_failure, deadlock_detected, query_canceled
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -41,22 +47,100 @@ def address(url: str, folder: Path) -> URL:
     return named.set(drivername=_DRIVERS[named.drivername])
 
 
-def connect(url: URL) -> AsyncEngine:
-    """An engine; nothing is opened yet. Parameters never come into its errors."""
-    if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": WAIT}, pool_size=4, max_overflow=4, pool_timeout=WAIT)
-        event.listen(engine.sync_engine, "connect", _prepare)
-        event.listen(engine.sync_engine, "begin", _begin)
-        return engine
-    wait = str(int(WAIT * 1000))
-    return create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_pre_ping=True,
-        pool_size=8,
-        pool_timeout=WAIT,
-        connect_args={"timeout": 3, "command_timeout": 60, "server_settings": {"lock_timeout": wait, "application_name": "coach"}},
-    )
+class Database(Protocol):
+    """Runs work on a connection without holding up the event loop."""
+
+    async def read(self, work: Callable[[Connection], Made]) -> Made:
+        """Work that changes nothing."""
+
+    async def write(self, work: Callable[[Connection], Made]) -> Made:
+        """Work as one transaction: all of it, or none where it raises."""
+
+    async def aside(self, statement: str) -> Sequence[Any]:
+        """A statement outside of any transaction, such as VACUUM; its first row, if it has one."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+class File:
+    """SQLite. It has no asynchronous interface, so each piece of work goes to a thread whole: one hop, where a driver would make one a call."""
+
+    def __init__(self, url: URL) -> None:
+        """Nothing is opened yet."""
+        self._engine = create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": WAIT},
+            pool_size=THREADS,
+            pool_timeout=WAIT,
+            pool_reset_on_return=None,  # a reader has no transaction, a writer has ended its own
+        )
+        event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "begin", _begin)
+        self._threads = ThreadPoolExecutor(THREADS, "kept")
+
+    async def read(self, work: Callable[[Connection], Made]) -> Made:
+        def whole() -> Made:
+            with self._engine.connect() as connection:
+                return work(connection.execution_options(**READS))
+
+        return await self._in_thread(whole)
+
+    async def write(self, work: Callable[[Connection], Made]) -> Made:
+        def whole() -> Made:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await self._in_thread(whole)
+
+    async def aside(self, statement: str) -> Sequence[Any]:
+        return await self.read(lambda connection: _first(connection.exec_driver_sql(statement)))
+
+    async def close(self) -> None:
+        await self._in_thread(self._engine.dispose)
+
+    async def _in_thread(self, work: Callable[[], Made]) -> Made:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+class Server:
+    """PostgreSQL."""
+
+    def __init__(self, url: URL) -> None:
+        """Nothing is opened yet."""
+        options = {"lock_timeout": str(int(WAIT * 1000)), "application_name": "coach"}
+        self._engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_size=8,
+            pool_timeout=WAIT,
+            connect_args={"timeout": 3, "command_timeout": 60, "server_settings": options},
+        )
+
+    async def read(self, work: Callable[[Connection], Made]) -> Made:
+        async with self._engine.connect() as connection:
+            return await (await connection.execution_options(isolation_level="AUTOCOMMIT")).run_sync(work)
+
+    async def write(self, work: Callable[[Connection], Made]) -> Made:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def aside(self, statement: str) -> Sequence[Any]:
+        return await self.read(lambda connection: _first(connection.exec_driver_sql(statement)))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def connect(url: URL) -> Database:
+    """What stands at the address; nothing is opened yet. Parameters never come into its errors."""
+    return File(url) if url.get_backend_name() == "sqlite" else Server(url)
+
+
+def _first(found: CursorResult[Any]) -> Sequence[Any]:
+    return tuple(found.first() or ()) if found.returns_rows else ()
 
 
 def _prepare(connection: Any, _record: object) -> None:

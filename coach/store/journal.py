@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -12,12 +13,11 @@ from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from coach.errors import JournalBusy, JournalFault
 from coach.kept import KINDS, Brief, Entry, Kept, Kind, digest, kind_of
 from coach.model import Challenge
-from coach.store.engine import READS, WAIT, address, connect, plainly
+from coach.store.engine import QUEUE, WAIT, address, connect, plainly
 from coach.store.sealing import Sealer
 from coach.store.tables import HEAD, entries, keys, reflections, state
 
@@ -27,9 +27,11 @@ _LOCK = 6_217_334_901  # PostgreSQL's advisory lock for migrations: any number, 
 _BEGINS = 160  # characters of a write-up in a list
 _BATCH = 500
 _TRIES = 2
+_KEYLESS = 1.0  # seconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Now = Callable[[], datetime]
+Steps = tuple[str | None, str | None]
 Made = TypeVar("Made")
 log = logging.getLogger("coach.store")
 
@@ -49,7 +51,7 @@ class SqlJournal:
         """`url` as in COACH_STORE; nothing is opened before something is kept or asked for. Raises SettingsError."""
         self._url = address(url, folder)
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
-        self._engine = connect(self._url)
+        self._database = connect(self._url)
         self._sealer = sealer
         self._now = now
         self._ready = self._failed = False
@@ -57,6 +59,7 @@ class SqlJournal:
         self._writing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
         self._erased, self._swept = 0, -1
+        self._keyless_until = 0.0
 
     @property
     def local(self) -> bool:
@@ -68,25 +71,24 @@ class SqlJournal:
         """Where things are kept, without a password."""
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
 
-    async def open(self) -> tuple[str | None, str | None]:
+    async def open(self) -> Steps:
         """Make the tables if they are missing or old, and see that the key fits; from which step to which."""
         async with self._preparing:
             self._failed = True
             with plainly():
-                steps = await self._prepare()
+                self._make_folder()
+                steps = await self._database.write(self._prepare)
             self._ready, self._failed = True, False
             return steps
 
-    async def _prepare(self) -> tuple[str | None, str | None]:
-        self._make_folder()
-        async with self._engine.begin() as connection:
-            found = await self._step(connection)
-            steps = (found, found)
-            if found != HEAD:
-                if not self.local:
-                    await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-                steps = await connection.run_sync(import_module("coach.store.migrating").upgrade)
-            await self._try_key(connection)
+    def _prepare(self, connection: sa.Connection) -> Steps:
+        step = _step(connection)
+        steps: Steps = (step, step)
+        if step != HEAD:
+            if not self.local:
+                connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            steps = import_module("coach.store.migrating").upgrade(connection)
+        self._try_key(connection)
         return steps
 
     def _make_folder(self) -> None:
@@ -95,18 +97,11 @@ class SqlJournal:
             os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))  # nobody else's to read
             os.environ.setdefault("SQLITE_TMPDIR", str(self._file.parent))  # VACUUM copies there, not where others look
 
-    @staticmethod
-    async def _step(connection: AsyncConnection) -> str | None:
-        if not await connection.run_sync(lambda sync: sa.inspect(sync).has_table("alembic_version")):
-            return None
-        found: str | None = await connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        return found
-
-    async def _try_key(self, connection: AsyncConnection) -> None:
+    def _try_key(self, connection: sa.Connection) -> None:
         """A word sealed with the key in force: it does not open with another."""
-        sealed = await connection.scalar(sa.select(state.c.value).where(state.c.name == _CANARY))
+        sealed = connection.scalar(sa.select(state.c.value).where(state.c.name == _CANARY))
         if sealed is None:
-            await connection.execute(state.insert().values(name=_CANARY, value=self._sealer.seal(_WORD, _CANARY)))
+            connection.execute(state.insert().values(name=_CANARY, value=self._sealer.seal(_WORD, _CANARY)))
         else:
             self._sealer.open(sealed, _CANARY)
 
@@ -120,38 +115,33 @@ class SqlJournal:
             "expires": _milliseconds(kept.expires),
             "body": self._sealer.seal(msgspec.json.encode(kept.challenge), kept.id),
         }
-
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(reflections.insert().values(row))
-
-        await self._write(write)
+        await self._write(lambda connection: connection.execute(reflections.insert().values(row)))
 
     async def add(self, identifier: str, seq: int, entry: Entry) -> None:
         """Keep what was said as the entry number `seq`, from 0. Raises JournalConflict where there is one already, or the reflection is gone."""
         body = self._sealer.seal(msgspec.json.encode(entry.said), _place(identifier, seq))
         row = {"reflection": identifier, "seq": seq, "kind": kind_of(entry.said), "at": _milliseconds(entry.at), "body": body}
-
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(entries.insert().values(row))
-
-        await self._write(write)
+        await self._write(lambda connection: connection.execute(entries.insert().values(row)))
 
     async def read(self, identifier: str) -> Kept | None:
         """A reflection with all its entries, or None if it is not there or has expired."""
-        return next(iter(await self._read([identifier])), None)
+        return next(iter(await self._whole([identifier])), None)
 
     async def briefs(self, owner: str, limit: int, after: str | None = None) -> list[Brief]:
         """What an owner keeps, the newest first, at most `limit`, from behind the id `after`."""
         columns = (reflections.c.id, reflections.c.created, reflections.c.expires, reflections.c.body)
         chosen = self._page(sa.select(*columns), owner, limit, after)
-        async with self._reading() as connection:
-            rows = (await connection.execute(chosen)).all()
+
+        def read(connection: sa.Connection) -> tuple[Sequence[Any], dict[tuple[str, str], int]]:
+            rows = connection.execute(chosen).all()
             counted = (
                 sa.select(entries.c.reflection, entries.c.kind, sa.func.count())
                 .where(entries.c.reflection.in_([row.id for row in rows]), entries.c.kind.in_([Kind.REPLY, Kind.REPORT]))
                 .group_by(entries.c.reflection, entries.c.kind)
             )
-            counts = {(name, kind): count for name, kind, count in (await connection.execute(counted)).all()} if rows else {}
+            return rows, {(name, kind): count for name, kind, count in connection.execute(counted).all()}
+
+        rows, counts = await self._read(read)
         return [self._brief(row, counts) for row in rows]
 
     def _brief(self, row: Any, counts: Mapping[tuple[str, str], int]) -> Brief:
@@ -167,11 +157,10 @@ class SqlJournal:
         while True:
             chosen = self._alive(sa.select(reflections.c.id)).where(reflections.c.id > after).order_by(reflections.c.id).limit(_BATCH // 10)
             chosen = chosen if owner is None else chosen.where(reflections.c.owner == owner)
-            async with self._reading() as connection:
-                names = list((await connection.scalars(chosen)).all())
+            names = await self._read(lambda connection, chosen=chosen: list(connection.scalars(chosen).all()))  # type: ignore[misc]
             if not names:
                 return
-            for kept in await self._read(names):
+            for kept in await self._whole(names):
                 yield kept
             after = names[-1]
 
@@ -199,8 +188,7 @@ class SqlJournal:
                 return True  # one that began after our erasure has done it
             begun = self._erased
             try:
-                with plainly():
-                    await (self._vacuum_file() if self.local else self._vacuum_server())
+                await self._vacuum()
                 if begun == self._erased:
                     await self._write(lambda connection: connection.execute(state.delete().where(state.c.name == _UNSWEPT)))
             except JournalFault as error:
@@ -211,27 +199,25 @@ class SqlJournal:
 
     async def unswept(self) -> bool:
         """Whether something was erased and not swept, as after a crash."""
-        async with self._reading() as connection:
-            return await connection.scalar(sa.select(state.c.name).where(state.c.name == _UNSWEPT)) is not None
+        return await self._scalar(sa.select(state.c.name).where(state.c.name == _UNSWEPT)) is not None
 
-    async def _vacuum_file(self) -> None:
-        async with self._turn(), self._engine.connect() as connection:
-            await (await connection.execution_options(**READS)).exec_driver_sql("VACUUM")
-        await self._empty_log()
-
-    async def _vacuum_server(self) -> None:
-        async with self._engine.connect() as connection:
-            await (await connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("VACUUM reflections, entries")
-
-    async def _empty_log(self) -> None:
-        """Checkpoint and cut the write-ahead log, which has to wait until nobody reads from it."""
-        for _ in range(_TRIES):  # each waits as long as for a lock
-            async with self._turn(), self._engine.connect() as connection:
-                cursor = await (await connection.execution_options(**READS)).exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                busy = cursor.one()[0]
+    async def _vacuum(self) -> None:
+        if not self.local:
+            await self._aside("VACUUM reflections, entries")
+            return
+        await self._aside("VACUUM")
+        for _ in range(_TRIES):  # the log is cut when nobody reads from it; each waits as long as for a lock
+            busy, *_ = await self._aside("PRAGMA wal_checkpoint(TRUNCATE)")
             if not busy:
                 return
         raise JournalBusy
+
+    async def _aside(self, statement: str) -> Sequence[Any]:
+        """Something that is done outside of any transaction; its first row."""
+        await self._opened()
+        with plainly():
+            async with self._turn():
+                return await self._database.aside(statement)
 
     async def reseal(self) -> int:
         """Seal everything with the newest key; how many texts were not yet. Afterwards the older keys can go."""
@@ -253,50 +239,50 @@ class SqlJournal:
         while True:
             chosen = sa.select(*columns, value.label("blob")).order_by(*columns).limit(_BATCH)
             chosen = chosen if after is None else chosen.where(sa.tuple_(*columns) > sa.tuple_(*(sa.literal(part) for part in after)))
-            async with self._reading() as connection:
-                rows = (await connection.execute(chosen)).all()
+            rows = await self._read(lambda connection, chosen=chosen: connection.execute(chosen).all())  # type: ignore[misc]
             if not rows:
                 return changed
-            stale = [row for row in rows if not self._sealer.fresh(row.blob) and not (table is state and row.name != _CANARY)]
+            stale = [row for row in rows if not self._sealer.fresh(row.blob) and (table is not state or row.name == _CANARY)]
             if stale:
-                await self._write(lambda connection, stale=stale: self._rewrite(connection, table, columns, stale, place))  # type: ignore[misc]
+                await self._write(lambda connection, stale=stale: self._rewrite(connection, value, columns, stale, place))  # type: ignore[misc]
             changed += len(stale)
             after = tuple(rows[-1][: len(columns)])
 
-    async def _rewrite(
-        self, connection: AsyncConnection, table: sa.Table, columns: tuple[sa.Column[Any], ...], rows: Iterable[Any], place: Callable[[Any], str]
+    def _rewrite(
+        self, connection: sa.Connection, value: sa.Column[Any], columns: tuple[sa.Column[Any], ...], rows: Iterable[Any], place: Callable[[Any], str]
     ) -> None:
-        name = "value" if table is state else "body"
         for row in rows:
             sealed = self._sealer.seal(self._sealer.open(row.blob, place(row)), place(row))
             same = [column == part for column, part in zip(columns, row[: len(columns)], strict=True)]
-            await connection.execute(table.update().where(*same).values({name: sealed}))
+            connection.execute(value.table.update().where(*same).values({value: sealed}))
 
     async def owner_of(self, key: str) -> str | None:
         """Who holds a key."""
-        async with self._reading() as connection:
-            found: str | None = await connection.scalar(sa.select(keys.c.name).where(keys.c.digest == digest(key)))
-            return found
+        found: str | None = await self._scalar(sa.select(keys.c.name).where(keys.c.digest == digest(key)))
+        return found
 
     async def has_keys(self) -> bool:
-        """Whether anybody was given a key."""
-        async with self._reading() as connection:
-            return await connection.scalar(sa.select(keys.c.name).limit(1)) is not None
+        """Whether anybody was given a key. Where nobody was, it is looked up once a second, since every request asks."""
+        if time.monotonic() > self._keyless_until:
+            if await self._scalar(sa.select(keys.c.name).limit(1)) is not None:
+                return True
+            self._keyless_until = time.monotonic() + _KEYLESS
+        return False
 
     async def key_names(self) -> list[tuple[str, datetime]]:
         """The holders of keys, and since when."""
-        async with self._reading() as connection:
-            return [(row.name, _time(row.created)) for row in (await connection.execute(sa.select(keys).order_by(keys.c.name))).all()]
+        rows = await self._read(lambda connection: connection.execute(sa.select(keys).order_by(keys.c.name)).all())
+        return [(row.name, _time(row.created)) for row in rows]
 
     async def add_key(self, name: str, key: str) -> None:
         """Let somebody in. Only a hash of the key is kept. Raises JournalConflict if the name is taken."""
         row = {"name": name, "digest": digest(key), "created": _milliseconds(self._now())}
+        self._keyless_until = 0.0
         await self._write(lambda connection: connection.execute(keys.insert().values(row)))
 
     async def drop_key(self, name: str) -> bool:
         """Let somebody in no more; what they keep stays. Whether there was such a key."""
-        result = await self._write(lambda connection: connection.execute(keys.delete().where(keys.c.name == name)))
-        return bool(result.rowcount)
+        return bool(await self._write(lambda connection: connection.execute(keys.delete().where(keys.c.name == name)).rowcount))
 
     async def exists(self) -> bool:
         """Whether anything was ever kept; a database of its own always is."""
@@ -314,14 +300,12 @@ class SqlJournal:
 
     async def close(self) -> None:
         """Let go of every connection."""
-        await self._engine.dispose()
+        await self._database.close()
 
-    async def _read(self, identifiers: Sequence[str]) -> list[Kept]:
+    async def _whole(self, identifiers: Sequence[str]) -> list[Kept]:
         chosen = self._alive(sa.select(reflections)).where(reflections.c.id.in_(identifiers)).order_by(reflections.c.id)
         said = sa.select(entries).where(entries.c.reflection.in_(identifiers)).order_by(entries.c.reflection, entries.c.seq)
-        async with self._reading() as connection:
-            rows = (await connection.execute(chosen)).all()
-            following = (await connection.execute(said)).all() if rows else []
+        rows, following = await self._read(lambda connection: (connection.execute(chosen).all(), connection.execute(said).all()))
         found: dict[str, list[Entry]] = {row.id: [] for row in rows}
         for row in following:
             if row.reflection in found:
@@ -343,35 +327,38 @@ class SqlJournal:
         return chosen if after is None else chosen.where(reflections.c.id < after)
 
     async def _delete(self, which: sa.ColumnElement[bool]) -> int:
-        async def write(connection: AsyncConnection) -> int:
-            gone = await connection.execute(reflections.delete().where(which))
-            if gone.rowcount:
-                await self._note_unswept(connection)
-            return int(gone.rowcount)
+        def write(connection: sa.Connection) -> int:
+            gone = connection.execute(reflections.delete().where(which)).rowcount
+            if gone:
+                _note_unswept(connection)
+            return gone
 
         count = await self._write(write)
-        self._erased += 1
+        self._erased += bool(count)
         return count
 
     async def _mark_unswept(self) -> None:
-        await self._write(self._note_unswept)
+        await self._write(_note_unswept)
         self._erased += 1
 
-    @staticmethod
-    async def _note_unswept(connection: AsyncConnection) -> None:
-        await connection.execute(state.delete().where(state.c.name == _UNSWEPT))
-        await connection.execute(state.insert().values(name=_UNSWEPT, value=b""))
-
-    async def _write(self, write: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+    async def _write(self, work: Callable[[sa.Connection], Made]) -> Made:
         """One transaction. It runs to its end even if who asked for it is gone."""
 
         async def whole() -> Made:
             await self._opened()
             with plainly():
-                async with self._turn(), self._engine.begin() as connection:
-                    return await write(connection)
+                async with self._turn():
+                    return await self._database.write(work)
 
         return await asyncio.shield(asyncio.ensure_future(whole()))
+
+    async def _read(self, work: Callable[[sa.Connection], Made]) -> Made:
+        await self._opened()
+        with plainly():
+            return await self._database.read(work)
+
+    async def _scalar(self, chosen: sa.Select[Any]) -> Any:
+        return await self._read(lambda connection: connection.scalar(chosen))
 
     async def _opened(self) -> None:
         if not self._ready:
@@ -384,7 +371,7 @@ class SqlJournal:
             yield
             return
         try:
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(QUEUE):
                 await self._writing.acquire()
         except TimeoutError:
             raise JournalBusy from None
@@ -393,12 +380,18 @@ class SqlJournal:
         finally:
             self._writing.release()
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncGenerator[AsyncConnection, None]:
-        await self._opened()
-        with plainly():
-            async with self._engine.connect() as connection:
-                yield await connection.execution_options(**(READS if self.local else {"isolation_level": "AUTOCOMMIT"}))
+
+def _step(connection: sa.Connection) -> str | None:
+    """Which migration the tables are at."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _note_unswept(connection: sa.Connection) -> None:
+    connection.execute(state.delete().where(state.c.name == _UNSWEPT))
+    connection.execute(state.insert().values(name=_UNSWEPT, value=b""))
 
 
 def _place(identifier: str, seq: int) -> str:
