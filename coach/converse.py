@@ -69,6 +69,18 @@ def parts(text: str, exchanges: Sequence[Exchange]) -> tuple[Part, ...]:
     return tuple(found)
 
 
+def places(challenge: Challenge) -> tuple[Part, ...]:
+    """The same of a challenge whose text is all that was told."""
+    return parts(challenge.text, (*challenge.also, *challenge.exchanges))
+
+
+def reported(tried: str, happened: str, learned: str, pointer: str) -> tuple[Exchange, ...]:
+    """A report of what came of it as exchanges: of each part that is there, what it answers, the part, and where it stands."""
+    asked = {"tried": "What was tried?", "happened": "What happened?", "learned": "What was learned?"}
+    said = {"tried": tried, "happened": happened, "learned": learned}
+    return tuple(Exchange(asked[name], text, f"{pointer}/{name}") for name, text in said.items() if text.strip())
+
+
 def told(writeup: str, exchanges: Sequence[Exchange]) -> str:
     """All that the manager has written, in one text: what may be quoted, and what a question must rest on."""
     return BETWEEN.join([writeup, *(exchange.reply for exchange in exchanges if exchange.reply)])

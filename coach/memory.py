@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from coach.converse import decides
+from coach.converse import decides, reported
 from coach.errors import AlreadyAnswered, ConversationFull, JournalBusy, JournalConflict, JournalFault, Malformed, ModelUnavailable, NotKept
 from coach.kept import Answer, Entry, Kept, Put, Reply, Report, Said, Summary, digest, new_token
 from coach.model import (
@@ -38,7 +38,6 @@ NOT_KEPT = Notice("not-kept", "This could not be kept: the place for it does not
 KEEPS_NOTHING = Notice("keeps-nothing", "Nothing is kept here: whoever runs this service has turned it off. The answer itself stands.")
 ANSWER_NOT_KEPT = Notice("answer-not-kept", "What you wrote is kept; this answer to it could not be. Sending an empty reply asks anew.")
 
-_PARTS = {"tried": "What was tried?", "happened": "What happened?", "learned": "What was learned?"}
 _SUMMED = {Closing.SEEN: "seen", Closing.TRY: "to_try", Closing.PEERS: "to_peers"}
 
 log = logging.getLogger("coach")
@@ -229,11 +228,7 @@ def told(kept: Kept) -> Challenge:
                 exchanges.append(Exchange(question, text, f"/exchanges/{replies}/reply"))
                 replies, trailing = replies + 1, 0
             case Report() as report:
-                parts = [
-                    Exchange(question, getattr(report, name), f"/report_backs/{reports}/{name}")
-                    for name, question in _PARTS.items()
-                    if getattr(report, name)
-                ]
+                parts = reported(report.tried, report.happened, report.learned, f"/report_backs/{reports}")
                 exchanges += parts
                 reports, trailing, move = reports + 1, len(parts), Move.REPLY
     asked = [put.draft.text for put in questions(kept)]

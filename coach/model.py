@@ -262,8 +262,8 @@ class Challenge:
     """A manager's write-up as sent, and what was asked for with it.
 
     In a conversation `text` is all that the manager has told, write-up and replies (coach.converse), and `turn` what the next question is to be like.
-    Of a kept one, `id` is its name, `besides` are questions that were asked and left, `before` counts all that were asked, and `reports` says how
-    many of the last exchanges are parts of a report of what came of it.
+    `also` is what came of an earlier challenge, told with this one. Of a kept one, `id` is its name, `besides` are questions that were asked and
+    left, `before` counts all that were asked, and `reports` says how many of the last exchanges are parts of a report of what came of it.
     """
 
     text: str = field(repr=False)
@@ -281,6 +281,7 @@ class Challenge:
     exchanges: tuple[Exchange, ...] = field(default=(), repr=False)
     move: Move = Move.REPLY
     turn: Turn | None = None
+    also: tuple[Exchange, ...] = field(default=(), repr=False)
     id: str = ""
     besides: tuple[str, ...] = field(default=(), repr=False)
     before: int = 0

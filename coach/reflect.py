@@ -142,7 +142,7 @@ async def reflect(challenge: Challenge, needs: Needs, keep: Keep | None = None) 
     promise not to raise.
     """
     accept(challenge, needs)
-    challenge = challenge if challenge.id else replace(challenge, id=ids.new("r"))
+    challenge = replace(challenge, id=challenge.id or ids.new("r"), text=converse.told(challenge.text, challenge.also))
     last = converse.latest(challenge.exchanges, challenge.reports)
     challenge = converse.going_on(challenge, needs.closings, ideas=needs.ideas) if challenge.exchanges else challenge
     answering = needs.answering(challenge)
@@ -235,7 +235,7 @@ def _opened(challenge: Challenge, needs: Needs, answering: Answering, keeping: K
     writer = answering.writer
     provenance = Provenance(writer.engine, writer.model, writer.prompt, needs.library.version, guard.VERSION)
     kept = KEPT.format(date=keeping.expires.date().isoformat()) if keeping else NOTHING_KEPT
-    parts = converse.parts(challenge.text, challenge.exchanges)
+    parts = converse.places(challenge)
     return Opened(challenge.id, ENGLISH, f"{answering.disclosure} {kept}", provenance, parts, keeping)
 
 
@@ -275,7 +275,7 @@ def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: F
         not grounding.plain(draft.text)
         or not grounding.verbatim(challenge.text, draft.evidence)
         or not grounding.quoted_words_are_theirs(draft.text, draft.evidence)
-        or not all(converse.located(item, converse.parts(challenge.text, challenge.exchanges)) for item in draft.evidence)
+        or not all(converse.located(item, converse.places(challenge)) for item in draft.evidence)
     ):
         told.refused += 1
         return None

@@ -20,7 +20,9 @@ def test_who_answers_is_said_in_plain_words(served, coach):
     facts = httpx.get(f"{served}/v1/about").raise_for_status().json()
     assert facts["artificial_intelligence"] is False
     assert facts["sent_to"] == []
-    assert facts["stored"] is False
+    assert (facts["stored"], facts["retention"]) == ("if asked", "P30D")
+    nowhere = about(replace(coach, settings=replace(coach.settings, store="off")))
+    assert (nowhere.stored, nowhere.retention) == ("never", None)
     assert any("scores" in line for line in facts["not_done"])
     response = httpx.get(f"{served}/about").raise_for_status()
     assert "They do not leave the machine" in response.text

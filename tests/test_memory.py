@@ -219,6 +219,23 @@ def test_who_comes_back_later_is_heard_and_asked_what_was_learned(client):
     assert replied(client, identifier, text="How little it took.").json()["questions"]
 
 
+def test_a_later_reflection_carries_what_came_of_an_earlier_one(client):
+    """Its words are heard and may be quoted, kept or not, and each quotation says where it stands."""
+    report = {"tried": "I told the night shift that I had been wrong about the keys.", "happened": "Nobody laughed.", "learned": ""}
+    body = {"challenge": "Now the day shift wants to know why I never told them.", "report_back": report, "store": True, "count": 4}
+    answer = client.post("/v1/reflections", json=body).json()
+    whole = client.get(f"/v1/reflections/{answer['id']}").json()
+    assert whole["report_back"] == {"tried": report["tried"], "happened": report["happened"]}
+    quoted = answer["acknowledgement"]["evidence"] + [item for one in answer["questions"] for item in one["evidence"]]
+    assert "/report_back/tried" in {item["of"] for item in quoted}
+    for item in quoted:
+        assert pointed(body, item["of"])[item["start"] : item["end"]] == item["quote"]
+    kept_quotes = [item for one in whole["answers"][0]["questions"] for item in one["evidence"]]
+    assert kept_quotes == [item for one in answer["questions"] for item in one["evidence"]]
+    reply = replied(client, answer["id"], text="They were right to ask.").json()
+    assert reply["acknowledgement"]["evidence"][0]["of"] == "/exchanges/0/reply"
+
+
 def test_a_summary_is_the_managers_own_words(client):
     """As answered to the last three questions, as JSON, Markdown and text; and as edited, if it was."""
     identifier = begun(client)["id"]

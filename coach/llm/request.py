@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coach import tokens
-from coach.converse import parts
+from coach.converse import places
 from coach.llm.failure import ModelFailed, Trouble
 from coach.model import About, Challenge, Form, Found, Notice, Perspective, Skill, Stage
 from coach.privacy import Masked
@@ -216,9 +216,9 @@ def _about(challenge: Challenge) -> str:
 
 def _lines(challenge: Challenge) -> list[tuple[str, str]]:
     """A conversation: who speaks, and the line as it is sent."""
-    writeup = parts(challenge.text, challenge.exchanges)[0]
+    writeup = places(challenge)[0]
     lines = [(_MANAGER, challenge.text[writeup.start : writeup.end])]
-    for exchange in challenge.exchanges:
+    for exchange in (*challenge.also, *challenge.exchanges):
         lines += [(_COACH, exchange.question), (_MANAGER, exchange.reply or "(left unanswered)")]
     return [(speaker, f"{speaker}: {text}\n") for speaker, text in lines]
 

@@ -22,8 +22,19 @@ NOT_DONE = (
 )
 
 
+NOTHING = "Nothing is kept, and there is nothing to erase: what you write is in memory while it is answered, and nowhere after."
+KEPT = (
+    "Nothing is kept unless you ask for it: what you write is in memory while it is answered. What you do ask to keep is kept for {days} days, "
+    "or for as many as were asked for, and then erased. You can read it, take it along and erase it before; then it is gone to the last byte."
+)
+
+
 class About(msgspec.Struct, frozen=True):
-    """What somebody should know before the first word. `sent_to` lists the hosts to which texts go, masked; none where nothing leaves."""
+    """What somebody should know before the first word.
+
+    `sent_to` lists the hosts to which texts go, masked; none where nothing leaves. `stored` is `never` or `if asked`, `retention` an ISO 8601
+    duration.
+    """
 
     what: str
     artificial_intelligence: bool
@@ -31,7 +42,7 @@ class About(msgspec.Struct, frozen=True):
     contact: str | None
     sent_to: list[str]
     masked_before: bool
-    stored: bool
+    stored: str
     retention: str | None
     erase: str
     not_done: list[str]
@@ -42,6 +53,7 @@ class About(msgspec.Struct, frozen=True):
 def about(coach: Coach) -> About:
     """The facts of this service."""
     embedder = coach.library.shelves.first.embedder
+    keeps_nothing = coach.settings.store == "off"
     hosts = [coach.llm.provider.host] if coach.llm else []
     hosts += [embedder.host] if isinstance(embedder, Endpoint) else []
     return About(
@@ -51,9 +63,9 @@ def about(coach: Coach) -> About:
         contact=coach.settings.contact or None,
         sent_to=list(dict.fromkeys(hosts)),
         masked_before=True,
-        stored=False,
-        retention=None,
-        erase="There is nothing to erase: what you write is kept in memory while it is answered, and nowhere after.",
+        stored="never" if keeps_nothing else "if asked",
+        retention=None if keeps_nothing else f"P{min(coach.settings.retention_days, coach.settings.most_retention_days)}D",
+        erase=NOTHING if keeps_nothing else KEPT.format(days=min(coach.settings.retention_days, coach.settings.most_retention_days)),
         not_done=list(NOT_DONE),
         turn_to="If somebody is in danger, the local emergency number (112 in many countries), or a helpline: findahelpline.com lists them.",
         language="en",
@@ -83,7 +95,7 @@ def page(facts: About) -> str:
         f"<h1>Who answers here</h1><p>{escape(facts.what)}</p>"
         f"<h2>Who runs it</h2><p>This service is run by {run_by}.{reach}</p>"
         f"<h2>Where your words go</h2><p>{sent}</p>"
-        f"<h2>What is kept</h2><p>Nothing. {escape(facts.erase)}</p>"
+        f"<h2>What is kept</h2><p>{escape(facts.erase)}</p>"
         f"<h2>What it does not do</h2><ul>{listed}</ul>"
         f"<h2>Whom to turn to</h2><p>{escape(facts.turn_to)}</p>"
     )

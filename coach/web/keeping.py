@@ -23,7 +23,6 @@ from coach.web.remembered import (
     ReflectionKept,
     ReflectionList,
     ReplyRequest,
-    ReportRequest,
     SummaryOut,
     SummaryRequest,
     brief_out,
@@ -32,7 +31,7 @@ from coach.web.remembered import (
     summary_text,
 )
 from coach.web.requests import refuse_unsendable, strictly
-from coach.web.schema import ReflectionAnswer, encode
+from coach.web.schema import ReflectionAnswer, ReportRequest, encode
 
 LINES = "application/x-ndjson"
 MARKDOWN, PLAIN = "text/markdown", "text/plain"

@@ -1,6 +1,7 @@
 """What travels over HTTP of what is kept."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -30,14 +31,6 @@ class ReplyRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     text: Told = ""
     to: Annotated[str, msgspec.Meta(pattern=r"^q\d{1,4}$", description="The id of the question; the last one asked if left out.")] | None = None
     move: Move = Move.REPLY
-
-
-class ReportRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """What came of it, some time after. At least one of the three is needed."""
-
-    tried: Told = ""
-    happened: Told = ""
-    learned: Told = ""
 
 
 class SummaryRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -98,6 +91,7 @@ class ReflectionKept(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
     challenge: str
+    report_back: dict[str, str] | None
     role: str | None
     functions: list[str]
     focus: list[Skill]
@@ -141,13 +135,14 @@ class Erasure(msgspec.Struct, frozen=True):
 def kept_whole(kept: Kept, closings: Mapping[str, Closing]) -> ReflectionKept:
     """A kept reflection as it is sent."""
     challenge = told(kept)
-    parts = converse.parts(converse.told(challenge.text, challenge.exchanges), challenge.exchanges)
+    parts = converse.places(replace(challenge, text=converse.told(challenge.text, (*challenge.also, *challenge.exchanges))))
     return ReflectionKept(
         object="reflection",
         id=kept.id,
         created_at=kept.created,
         expires_at=kept.expires,
         challenge=challenge.text,
+        report_back={one.of.rpartition("/")[2]: one.reply for one in challenge.also} or None,
         role=challenge.role,
         functions=list(challenge.functions),
         focus=list(challenge.focus),

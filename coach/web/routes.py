@@ -30,6 +30,7 @@ from coach.web.verdicts import CheckAnswer, CheckRequest, verdict_out
 def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
     texts: list[tuple[str, str]] = [("/challenge", body.challenge), ("/role", body.role or "")]
     texts += [(f"/{field}/{place}", name) for field in ("functions", "mask", "keep") for place, name in enumerate(getattr(body, field))]
+    texts += [(f"/report_back/{name}", getattr(body.report_back, name)) for name in ("tried", "happened", "learned") if body.report_back]
     for place, exchange in enumerate(body.exchanges):
         texts += [(f"/exchanges/{place}/question", exchange.question), (f"/exchanges/{place}/reply", exchange.reply or "")]
     return texts

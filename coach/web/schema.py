@@ -56,6 +56,14 @@ class ExchangeIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
     reply: Told | None = None
 
 
+class ReportRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What came of a challenge, some time after."""
+
+    tried: Told = ""
+    happened: Told = ""
+    learned: Told = ""
+
+
 class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """A manager's challenge, and what is asked of the answer."""
 
@@ -79,6 +87,7 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     keep: Annotated[list[Label], msgspec.Meta(max_length=100, description="Words that are never masked.")] = []
     country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", description="ISO 3166 code: where help is, should it be needed.")] | None = None
 
+    report_back: Annotated[ReportRequest, msgspec.Meta(description="What came of an earlier challenge, to be heard with this one.")] | None = None
     exchanges: Annotated[
         list[ExchangeIn],
         msgspec.Meta(max_length=24, description="The conversation so far, oldest first. With it the answer is one acknowledgement and one question."),
@@ -114,6 +123,7 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
             self.country,
             exchanges=tuple(Exchange(one.question, one.reply if one.reply and one.reply.strip() else "") for one in self.exchanges),
             move=self.move,
+            also=converse.reported(came.tried, came.happened, came.learned, "/report_back") if (came := self.report_back) else (),
         )
 
 
