@@ -20,6 +20,12 @@ CoachError
 ├── NotKept                   there is nothing of that name, or not for who asks
 ├── AlreadyAnswered           the same words again to a question that was answered with them
 ├── ConversationFull          a conversation has its most exchanges
+├── SheetFault                no sheet can be made of this group, and why
+│   ├── GroupMisfit           too few or too many for the protocol, or for any
+│   ├── SlotMisfit            the minutes are too few or too many
+│   ├── SameAlias             two members go by one name
+│   ├── ReportingLine         one member leads another
+│   └── UnknownProtocol       there is none of that name
 ├── Unauthorized              a list, an export or an erasure of all was asked for by nobody in particular
 ├── EmbedderUnavailable       no vector could be made
 │   └── WeightsTampered       a model file is not the one that was pinned
@@ -252,6 +258,90 @@ class ConversationFull(CoachError):
 
     def __str__(self) -> str:
         return f"This conversation has {self.most} exchanges, which is its most. A new reflection can begin where it ended."
+
+
+class SheetFault(CoachError):
+    """No sheet can be made of this. `pointer` is the field that would have to change."""
+
+    code = "sheet-fault"
+    pointer = ""
+
+
+@dataclass(eq=False)
+class GroupMisfit(SheetFault):
+    """Too few or too many members. `fits` says which number would do."""
+
+    members: int
+    fits: str
+    code = "group-size"
+    pointer = "/members"
+
+    def __str__(self) -> str:
+        return f"There {'is 1 member' if self.members == 1 else f'are {self.members} members'}; {self.fits}."
+
+
+@dataclass(eq=False)
+class SlotMisfit(SheetFault):
+    """The minutes do not hold the session, or it cannot fill them."""
+
+    protocol: str
+    minutes: int
+    rounds: int
+    least: int
+    most: int
+    code = "slot-size"
+    pointer = "/minutes"
+
+    def __str__(self) -> str:
+        rounds = "one round" if self.rounds == 1 else f"{self.rounds} rounds"
+        return f"{self.protocol} with {rounds} takes {self.least} to {self.most} minutes; the slot has {self.minutes}."
+
+
+@dataclass(eq=False)
+class SameAlias(SheetFault):
+    """Two members go by one name. `place` is the later one's."""
+
+    place: int
+    code = "same-alias"
+
+    @property
+    def pointer(self) -> str:  # type: ignore[override]
+        """The later one."""
+        return f"/members/{self.place}/alias"
+
+    def __str__(self) -> str:
+        return "Two members go by the same name; on the sheet nobody could tell them apart."
+
+
+@dataclass(eq=False)
+class ReportingLine(SheetFault):
+    """One member leads another. `place` is the one who reports."""
+
+    place: int
+    code = "reporting-line"
+
+    @property
+    def pointer(self) -> str:  # type: ignore[override]
+        """Who reports."""
+        return f"/members/{self.place}/reports_to"
+
+    def __str__(self) -> str:
+        return (
+            "One member reports to another. A group like this is for people of equal rank: before one's own boss a case is told otherwise. "
+            'With "override_reporting_line": true the sheet is made all the same, and says so.'
+        )
+
+
+@dataclass(eq=False)
+class UnknownProtocol(SheetFault):
+    """There is no protocol of that name."""
+
+    known: tuple[str, ...]
+    code = "unknown-protocol"
+    pointer = "/protocol"
+
+    def __str__(self) -> str:
+        return f"There is no protocol of that name; there are auto, {', '.join(self.known)}."
 
 
 class Unauthorized(CoachError):

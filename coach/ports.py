@@ -52,6 +52,23 @@ class Writer(Protocol):
         """
 
 
+class Themes(Protocol):
+    """What write-ups are about, in words of the library."""
+
+    @property
+    def common(self) -> Sequence[str]:
+        """The library's own texts: words that are everybody's."""
+
+    def says(self, title: str) -> str:
+        """How a write-up about a theme sounds, in words of the library."""
+
+    async def shared(self, texts: Sequence[str], fewest: int, most: int) -> list[str]:
+        """Titles of themes that at least `fewest` of the texts are about, those of most texts first, at most `most`."""
+
+    def nearest(self, title: str, drafts: Sequence[Draft]) -> list[Draft]:
+        """The drafts, nearest in meaning to the theme first."""
+
+
 class LanguageDetector(Protocol):
     """Which language a text is in."""
 

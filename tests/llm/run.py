@@ -154,7 +154,7 @@ def main() -> None:
             "OPENAI_BASE_URL": model,
             "COACH_MODEL_DEADLINE": str(DEADLINE),
             "COACH_MODEL_WINDOW": "1050",
-            "COACH_MODEL_OUTPUT": "130",
+            "COACH_MODEL_OUTPUT": "130" if "--conversations" not in sys.argv else "320",  # one question takes more than a third of three
             "COACH_MODEL_IDLE": "25",
         }
         with served(data, settings) as (url, _, _), httpx.Client(base_url=url, timeout=60) as client:

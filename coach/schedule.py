@@ -1,0 +1,79 @@
+"""Minutes and turns: whole, within their limits, adding up to the slot exactly, with equal rounds and roles that go round."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coach.errors import SlotMisfit
+from coach.sheets import Limits, Phase, Protocol, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rounds, and the minutes of each phase; those of a round hold for every round."""
+
+    rounds: int
+    opening: tuple[int, ...]
+    round: tuple[int, ...]
+    closing: tuple[int, ...]
+
+
+def total(phases: Sequence[Phase]) -> Limits:
+    """What phases take together."""
+    summed = Limits(0, 0, 0)
+    for phase in phases:
+        summed += phase.minutes
+    return summed
+
+
+def takes(protocol: Protocol, rounds: int) -> Limits:
+    """What a session of so many rounds takes."""
+    return total(protocol.opening) + total(protocol.round).times(rounds) + total(protocol.closing)
+
+
+def plan(protocol: Protocol, minutes: int, rounds: int) -> Plan:
+    """The minutes of every phase. They add up to `minutes` exactly, and every round is as long as the others.
+
+    Raises SlotMisfit with what the slot would have to be.
+    """
+    whole = takes(protocol, rounds)
+    if not whole.least <= minutes <= whole.most:
+        raise SlotMisfit(protocol.title, minutes, rounds, whole.least, whole.most)
+    around, one = total(protocol.opening) + total(protocol.closing), total(protocol.round)
+    wanted = allot((around, one.times(rounds)), minutes)[1] / rounds
+    fitting = (each for each in range(one.least, one.most + 1) if around.least <= minutes - each * rounds <= around.most)
+    each = min(fitting, key=lambda length: (abs(length - wanted), length))
+    outside = allot([phase.minutes for phase in (*protocol.opening, *protocol.closing)], minutes - each * rounds)
+    inside = allot([phase.minutes for phase in protocol.round], each)
+    return Plan(rounds, outside[: len(protocol.opening)], inside, outside[len(protocol.opening) :])
+
+
+def allot(limits: Sequence[Limits], minutes: int) -> tuple[int, ...]:
+    """Whole minutes for each, within its limits, `minutes` in all: between least and ideal, or between ideal and most, in equal measure.
+
+    `minutes` is between the sums of the least and of the most. What is left of rounding down goes to the largest remainders (Hamilton's method).
+    """
+    least, ideal = sum(limit.least for limit in limits), sum(limit.ideal for limit in limits)
+    short = minutes <= ideal
+    base = [limit.least if short else limit.ideal for limit in limits]
+    room = [limit.ideal - limit.least if short else limit.most - limit.ideal for limit in limits]
+    spare, all_room = minutes - (least if short else ideal), sum(room)
+    shares = [divmod(each * spare, all_room) if all_room else (0, 0) for each in room]
+    left = spare - sum(whole for whole, _ in shares)
+    fullest = sorted(range(len(limits)), key=lambda place: (-shares[place][1], place))[:left]
+    return tuple(base[place] + shares[place][0] + (place in fullest) for place in range(len(limits)))
+
+
+def rounds_that_fit(protocol: Protocol, minutes: int, givers: int) -> int:
+    """The most rounds that a slot holds in good measure, else at all; 1 where it holds none, so that the fault is named for one."""
+    possible = range(min(givers, protocol.most_rounds), 0, -1)
+    at_ease = (count for count in possible if takes(protocol, count).ideal <= minutes <= takes(protocol, count).most)
+    at_all = (count for count in possible if takes(protocol, count).least <= minutes <= takes(protocol, count).most)
+    return next(at_ease, None) or next(at_all, 1)
+
+
+def roles_of(protocol: Protocol, order: Sequence[str], turn: int) -> dict[str, Role]:
+    """Who holds which role when it is the turn of `order[turn]`: over all turns everybody holds every role once, over fewer nobody twice."""
+    held = {order[turn]: protocol.giver}
+    for step, role in enumerate(protocol.held, start=1):
+        held[order[(turn + step) % len(order)]] = role
+    return {alias: held.get(alias, protocol.rest) for alias in order}
