@@ -56,8 +56,9 @@ receipt: .venv/.tests ## measure guard, safety and masking on every held-out set
 example: .venv/.tests ## write the example answer of the documentation anew
 	@$(BIN)/python -m tests.example
 
-picture: .venv/.tests ## draw the picture of the README anew
+picture: .venv/.tests ## draw the pictures of the README anew
 	@$(BIN)/python -m tests.pictures.terminal
+	@$(BIN)/python -m tests.pictures.session
 
 lock: .venv/.tests ## renew requirements.lock and requirements-dev.lock
 	@$(UV) --upgrade --extra build pyproject.toml --output-file requirements.lock

@@ -1,6 +1,6 @@
 """Does a text that a whole group will read give away what one of them wrote in confidence?
 
-It does if it holds four content words of a write-up in a row, a name or a figure of one, or a word that only one of them used and that is not of the
+It does if it holds four content words of a write-up in a row, a name of one, any figure, or a word that only one of them used and that is not of the
 library's own: whoever reads it could tell whose it is.
 """
 
@@ -23,7 +23,6 @@ class Veil:
     runs: frozenset[tuple[str, ...]]
     names: frozenset[str]
     alone: frozenset[str]
-    figures: frozenset[str]
 
     def gives_away(self, text: str) -> str | None:
         """What a text gives away: `run`, `name`, `figure` or `detail`; None where it gives away nothing."""
@@ -32,7 +31,7 @@ class Veil:
             return "run"
         if self.names & {word.lower() for word in words}:
             return "name"
-        if any(_FIGURE.search(word) for word in words) or self.figures & {word.lower() for word in words}:
+        if any(_FIGURE.search(word) for word in words):
             return "figure"
         if self.alone & {_stem(word) for word in _content(words)}:
             return "detail"
@@ -46,9 +45,8 @@ def veil(writeups: Sequence[str], common: Iterable[str], languages: Sequence[str
     stems = [{_stem(word) for word in _content(each)} for each in words]
     alone = {stem for place, own in enumerate(stems) for stem in own if not any(stem in other for at, other in enumerate(stems) if at != place)}
     names = {word.lower() for text, language in zip(writeups, languages, strict=True) for word in _names(text, language)}
-    figures = {word.lower() for each in words for word in each if word.lower() in _NUMBERS}
     runs = {run for each in words for run in _runs(_content(each))}
-    return Veil(frozenset(runs), frozenset(names), frozenset(alone - shared), frozenset(figures))
+    return Veil(frozenset(runs), frozenset(names), frozenset(alone - shared))
 
 
 def _names(text: str, language: str) -> Iterable[str]:
@@ -73,11 +71,6 @@ def _stem(word: str) -> str:
     return word.lower()[:_STEM]
 
 
-_NUMBERS_WORDS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty "
-    "forty fifty sixty seventy eighty ninety hundred thousand million"
-)
-_NUMBERS = frozenset(_NUMBERS_WORDS.split())
 _FUNCTION_WORDS = (
     "a about above after again against all also am an and any are aren't as at be because been before being below between both but by can cannot "
     "can't could couldn't did didn't do does doesn't doing don't down during each else ever every everybody everyone everything few for from "

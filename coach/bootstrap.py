@@ -12,12 +12,14 @@ import openai
 from coach import guard, prompts, tokens
 from coach.bank import Bank
 from coach.errors import EmbedderUnavailable, IndexFault, PromptError, SettingsError
-from coach.knowledge import signposts
+from coach.knowledge import groups, signposts
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
 from coach.knowledge.files import Knowledge, load
+from coach.knowledge.groups import Groups
 from coach.knowledge.index import build, current, manifest, vectors
 from coach.knowledge.library import ChromaLibrary, Store
 from coach.knowledge.shelf import Progress, Shelf, Shelves, embed_missing, plain, texts
+from coach.knowledge.themes import LibraryThemes
 from coach.knowledge.where import data_folder
 from coach.languages import Lingua
 from coach.llm import Llm
@@ -25,6 +27,7 @@ from coach.llm.provider import Options, Provider
 from coach.llm.request import Budget, Composer, Prices
 from coach.memory import Memory
 from coach.model import Closing, Engine, Notice
+from coach.prepare import GroupNeeds
 from coach.prompts import Prompt
 from coach.reflect import Answering, Needs
 from coach.safety import Safety
@@ -48,10 +51,17 @@ class Coach:
 
     needs: Needs
     library: ChromaLibrary
+    sheets: Groups
+    themes: LibraryThemes
     settings: Settings
     in_memory: bool
     plain: bool
     llm: Llm | None = None
+
+    @property
+    def groups(self) -> GroupNeeds:
+        """What a group's sheet needs."""
+        return GroupNeeds(self.needs, self.sheets.protocols, self.sheets.questions, self.sheets.words, self.themes)
 
     async def health(self) -> dict[str, str]:
         """How each part is: `ok`, or what is done instead."""
@@ -87,7 +97,9 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
     bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
     safety = Safety(signposts.load(data_folder("knowledge")))
     needs = Needs(library, bank, Lingua(), safety, country=settings.country or None, closings=closings(knowledge), ideas=settings.ideas == "on")
-    coach = Coach(needs, library, settings, in_memory, isinstance(shelf.embedder, CountedWords))
+    sheets = groups.load(data_folder("knowledge"))
+    themes = LibraryThemes(shelves, sheets, needs.languages)
+    coach = Coach(needs, library, sheets, themes, settings, in_memory, isinstance(shelf.embedder, CountedWords))
     return with_model(coach, settings, found)
 
 

@@ -1,15 +1,16 @@
 """The use-case of a group: from its members, a protocol and a slot to a sheet that it can run by itself."""
 
+import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from coach import blind, guard
 from coach.errors import ChallengeTooThin, GroupMisfit, Malformed, ReportingLine, SameAlias, SlotMisfit, UnknownProtocol
-from coach.model import Asked, Challenge, Draft, Engine, Exchange, Noticed, Question, Signposted
+from coach.model import Asked, Challenge, Closed, Draft, Engine, Exchange, Noticed, Question, Signposted
 from coach.ports import Themes
-from coach.reflect import Needs, reflect
+from coach.reflect import PASSAGES, Needs, reflect
 from coach.schedule import Plan, plan, roles_of, rounds_that_fit, takes
 from coach.sheets import (
     EVERYBODY,
@@ -17,6 +18,7 @@ from coach.sheets import (
     Case,
     GroupQuestion,
     GroupWords,
+    Ideas,
     Matter,
     Member,
     MemberPage,
@@ -77,7 +79,7 @@ async def prepare(group: Group, needs: GroupNeeds) -> Sheet:
     protocol, reason = _protocol(group, needs.protocols)
     order = _order(group)
     bringing = sum(bool(member.challenge) for member in group.members) or len(order)
-    rounds = group.rounds or rounds_that_fit(protocol, group.minutes, bringing)
+    rounds = group.rounds or rounds_that_fit(protocol, group.minutes, bringing, len(order))
     if rounds > min(protocol.most_rounds, len(order)):
         raise Malformed(f"{protocol.title} has at most {min(protocol.most_rounds, len(order))} rounds for {len(order)} members.", "/rounds")
     planned = plan(protocol, group.minutes, rounds)
@@ -169,8 +171,9 @@ def _suits(protocol: Protocol, group: Group, matter: Matter) -> float:
     """How well: trust and matter first, then whether the slot is roomy enough, then how near the group is to its best size."""
     count = len(group.members)
     at_ease = any(takes(protocol, rounds).ideal <= group.minutes <= takes(protocol, rounds).most for rounds in range(1, _most(protocol, count) + 1))
-    turns = rounds_that_fit(protocol, group.minutes, count) / count if matter is not Matter.ONE else 0.0
-    return 2.0 * (group.trust in protocol.trust) + 2.0 * (matter in protocol.matter) + at_ease + turns - 0.2 * abs(count - protocol.best)
+    turns = rounds_that_fit(protocol, group.minutes, count, count) / count if matter is not Matter.ONE else 0.0
+    asks = protocol.ideas is Ideas.NEVER  # where there is a choice, questions
+    return 2.0 * (group.trust in protocol.trust) + 2.0 * (matter in protocol.matter) + asks + at_ease + turns - 0.2 * abs(count - protocol.best)
 
 
 def _because(protocol: Protocol, group: Group, matter: Matter) -> str:
@@ -201,9 +204,8 @@ def _warnings(group: Group, having: Sequence[str]) -> Iterator[str]:
 
 
 def _holding(protocol: Protocol, order: Sequence[str], turn: int) -> dict[str, str]:
-    """Who keeps the time at the beginning and at the end: whoever does in the round beside it."""
-    found = {role.id: alias for alias, role in roles_of(protocol, order, turn).items() if role in protocol.held}
-    return {TIMEKEEPER: found[TIMEKEEPER]}
+    """Who keeps the time and reads aloud at the beginning and at the end: whoever does in the round beside it."""
+    return {role.id: alias for alias, role in roles_of(protocol, order, turn).items() if role in protocol.held}
 
 
 def _cases(protocol: Protocol, planned: Plan, order: Sequence[str], pool: "_Pool", functions: Mapping[str, str | None]) -> Iterator[Case]:
@@ -310,6 +312,7 @@ class _Page:
     questions: list[Question] = field(default_factory=list)
     stopped: Signposted | None = None
     notices: list[str] = field(default_factory=list)
+    sent_to: str | None = None
 
 
 async def _pages(group: Group, needs: GroupNeeds) -> list[tuple[MemberPage, str]]:
@@ -321,14 +324,14 @@ async def _pages(group: Group, needs: GroupNeeds) -> list[tuple[MemberPage, str]
         asked += [question.draft.text for question in page.questions]
         stopped = page.stopped.signpost if page.stopped else None
         heard = "" if stopped else member.challenge or ""
-        found.append((MemberPage(member.alias, tuple(page.questions), stopped, tuple(page.notices)), heard))
+        found.append((MemberPage(member.alias, tuple(page.questions), stopped, tuple(page.notices), page.sent_to), heard))
     return found
 
 
 async def _page(group: Group, member: Member, place: int, needs: GroupNeeds, asked: Sequence[str]) -> _Page:
     page = _Page()
     if member.challenge and member.challenge.strip():
-        also = (Exchange("What came of last time?", member.report_back, "/report_back"),) if (member.report_back or "").strip() else ()
+        told = member.report_back or ""
         challenge = Challenge(
             member.challenge,
             count=OWN_QUESTIONS,
@@ -336,7 +339,7 @@ async def _page(group: Group, member: Member, place: int, needs: GroupNeeds, ask
             language=group.language,
             engine=group.engine,
             country=group.country,
-            also=tuple(one for one in also if one.reply),
+            also=(Exchange("What came of last time?", told, "/report_back"),) if told.strip() else (),
             besides=tuple(asked),
             before=len(asked),
         )
@@ -350,6 +353,8 @@ async def _page(group: Group, member: Member, place: int, needs: GroupNeeds, ask
                             page.stopped = event
                         case Noticed(notice):
                             page.notices.append(notice.message)
+                        case Closed(_, _, privacy):
+                            page.sent_to = privacy.to
         except ChallengeTooThin as thin:
             page.notices.append(str(thin))
     if not page.questions and page.stopped is None:
@@ -378,7 +383,7 @@ async def _themes(group: Group, pages: Sequence[tuple[MemberPage, str]], needs: 
     fewest = 3 if len(group.members) >= MANY else 2
     titles = await needs.themes.shared(told, fewest, MOST_THEMES)
     languages = [needs.needs.languages.detect(words) or "en" for words in told]
-    veil = blind.veil(told, needs.themes.common, languages)
+    veil = blind.veil(told, [*needs.themes.common, *_functions(group)], languages)
     found: list[SharedTheme] = []
     for title in titles:
         drafts = [draft async for draft in _drafted(title, group, needs)]
@@ -393,12 +398,16 @@ async def _themes(group: Group, pages: Sequence[tuple[MemberPage, str]], needs: 
     return tuple(found)
 
 
-async def _drafted(title: str, group: Group, needs: GroupNeeds) -> "AsyncDrafts":
+async def _drafted(title: str, group: Group, needs: GroupNeeds) -> AsyncGenerator[Draft, None]:
     """What a model drafts about a theme, from the theme alone; nothing where none is configured or wanted."""
     if needs.needs.model is None or group.engine is Engine.BANK:
         return
     challenge = Challenge(needs.themes.says(title), count=OF_A_THEME, functions=tuple(_functions(group)), engine=group.engine)
-    async with aclosing(reflect(challenge, needs.needs)) as events:
-        async for event in events:
-            if isinstance(event, Asked) and event.question.draft.source == "llm" and not event.question.draft.evidence:
-                yield event.question.draft
+    finding = asyncio.ensure_future(needs.needs.library.find(challenge.text, PASSAGES))  # the library's own text: nothing to weigh, nothing to mask
+    try:
+        async with aclosing(needs.needs.model.writer.draft(challenge, finding, "en")) as drafts:
+            async for item in drafts:
+                if isinstance(item, Draft) and item.source == Engine.LLM and not item.evidence:
+                    yield item
+    finally:
+        finding.cancel()

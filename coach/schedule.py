@@ -63,11 +63,23 @@ def allot(limits: Sequence[Limits], minutes: int) -> tuple[int, ...]:
     return tuple(base[place] + shares[place][0] + (place in fullest) for place in range(len(limits)))
 
 
-def rounds_that_fit(protocol: Protocol, minutes: int, givers: int) -> int:
-    """The most rounds that a slot holds in good measure, else at all; 1 where it holds none, so that the fault is named for one."""
-    possible = range(min(givers, protocol.most_rounds), 0, -1)
-    at_ease = (count for count in possible if takes(protocol, count).ideal <= minutes <= takes(protocol, count).most)
-    at_all = (count for count in possible if takes(protocol, count).least <= minutes <= takes(protocol, count).most)
+def rounds_that_fit(protocol: Protocol, minutes: int, bringing: int, people: int) -> int:
+    """How many rounds for so many who bring a case. 1 where the slot holds none, so that the fault is named for one.
+
+    A round for each of them is worth some haste: half of what lies between the least and the ideal. Else as many as there is time for; and where
+    their cases do not fill the slot, some of the other people's.
+    """
+    most = min(people, protocol.most_rounds)
+
+    def fits(count: int, least: float) -> bool:
+        return count <= most and least <= minutes <= takes(protocol, count).most
+
+    everybody = takes(protocol, bringing)
+    if fits(bringing, (everybody.least + everybody.ideal) / 2):
+        return bringing
+    fewer = range(min(bringing, most), 0, -1)
+    at_ease = (count for count in fewer if fits(count, takes(protocol, count).ideal))
+    at_all = (count for count in (*fewer, *range(bringing + 1, most + 1)) if fits(count, takes(protocol, count).least))
     return next(at_ease, None) or next(at_all, 1)
 
 

@@ -160,7 +160,6 @@ class GroupWords:
     ground_rules: tuple[str, ...]
     slip: str
     report: str
-    no_case: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +206,13 @@ class SharedTheme:
 
 @dataclass(frozen=True, slots=True)
 class MemberPage:
-    """For one member's eyes: questions on what he or she wrote, or where help is; with the report that was brought along."""
+    """For one member's eyes: questions on what he or she wrote, or where help is. `sent_to` names the hosts that the words went to, masked."""
 
     alias: str
     questions: tuple[Question, ...] = ()
     signpost: Signpost | None = None
     notices: tuple[str, ...] = ()
+    sent_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

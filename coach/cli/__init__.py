@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is, as module or modul
     "index": ("coach.cli.indexing", "Bring the index up to date: only what changed is embedded again."),
     "knowledge": ("coach.cli.knowledge", "The guidance and the questions."),
     "reflect": ("coach.cli.reflecting", "Questions for a challenge, from a file or standard input."),
+    "prepare": ("coach.cli.preparing", "A sheet for a group's session, from files with the members' cases."),
     "check": ("coach.cli.checking", "Judge sentences: is each a question that leaves the answer with the manager?"),
     "mask": ("coach.cli.masking", "Show a text as it would leave the process: names, addresses and numbers replaced."),
     "triage": ("coach.cli.triage", "Is a text something to coach at all, or is help elsewhere needed?"),

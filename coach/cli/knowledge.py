@@ -23,5 +23,6 @@ def check_knowledge(settings: Settings) -> None:
     for fault in found.faults:
         click.echo(str(fault))
     counts = f"{found.documents} documents, {found.passages} passages, {found.questions} questions ({found.slotted} with a slot)"
+    counts += f", {found.protocols} protocols"
     click.echo(f"{counts}: {len(found.faults)} faults")
     sys.exit(1 if found.faults else 0)

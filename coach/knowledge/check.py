@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from coach import guard
 from coach.errors import Fault, KnowledgeError
-from coach.knowledge import signposts
+from coach.knowledge import groups, signposts
 from coach.knowledge.embedders import Embedder
 from coach.knowledge.files import Knowledge, read, refused
 from coach.safety import Safety
@@ -24,6 +25,7 @@ class Report:
     passages: int
     questions: int
     slotted: int
+    protocols: int
     faults: tuple[Fault, ...]
 
 
@@ -31,8 +33,21 @@ def run(folder: Path, embedder: Embedder) -> Report:
     """Read everything and list every fault. Raises EmbedderUnavailable."""
     knowledge, faults = read(folder)
     slotted = sum(question.slot is not None for question in knowledge.questions)
-    every = (*faults, *refused(knowledge.questions), *near_copies(knowledge, embedder), *unsafe(folder, knowledge))
-    return Report(len(knowledge.documents), len(knowledge.passages), len(knowledge.questions), slotted, every)
+    every = (*faults, *refused(knowledge.questions), *near_copies(knowledge, embedder), *unsafe(folder, knowledge), *group_faults(folder))
+    protocols = len(list((folder / "protocols").glob("*.yaml")))
+    return Report(len(knowledge.documents), len(knowledge.passages), len(knowledge.questions), slotted, protocols, every)
+
+
+def group_faults(folder: Path) -> Iterator[Fault]:
+    """What is wrong with protocols and with the questions of sheets, the guard's learned head included."""
+    found, faults = groups.read(folder)
+    yield from faults
+    if found is None:
+        return
+    texts = [one.draft.text.replace(groups.FUNCTION, groups.A_FUNCTION) for one in found.questions]
+    for one, verdict in zip(found.questions, guard.check_all(texts, language="en"), strict=True):
+        if not verdict.accept:
+            yield Fault("groups/questions.yaml", f"{one.draft.origin}.text", f"the guard refuses it as {verdict.reason}: {verdict.message}")
 
 
 _MARKUP = re.compile(r"<[a-z/!][^>]*>|\]\(|https?://|www\.|\bjavascript:|&#?\w+;", re.IGNORECASE)

@@ -206,10 +206,14 @@ class _Reader:
         """groups/words.yaml."""
         data = self.yaml("groups/words.yaml", dict)
         try:
-            return GroupWords(tuple(data["ground_rules"]), data["slip"], data["report"], data["no_case"])
+            return GroupWords(tuple(data["ground_rules"]), data["slip"], data["report"])
         except (KeyError, TypeError) as error:
             self.fault("groups/words.yaml", "words", f"{type(error).__name__}: {error}")
             return None
+
+
+def _names(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _phase(entry: dict[str, Any]) -> Phase:
@@ -219,8 +223,8 @@ def _phase(entry: dict[str, Any]) -> Phase:
         name=entry["name"],
         act=Act(entry["kind"]),
         minutes=Limits(least, ideal, most),
-        speaks=tuple(entry["speaks"]),
-        silent=tuple(entry["silent"]),
+        speaks=_names(entry["speaks"]),
+        silent=_names(entry["silent"]),
         aloud=" ".join(entry["aloud"].split()),
         asks=Use(entry["asks"]) if "asks" in entry else None,
         questions=entry.get("questions", 0),

@@ -11,12 +11,12 @@ from coach.knowledge.embedders import Vectors
 from coach.knowledge.files import Theme
 from coach.knowledge.groups import Groups
 from coach.knowledge.shelf import Shelves
-from coach.model import Draft
+from coach.model import Challenge, Draft
 from coach.ports import LanguageDetector
-from coach.privacy import Hider
+from coach.privacy import hider
 from coach.quoting import sentences
 
-ABOUT = 0.31  # from which mean cosine of its two nearest sentences on a write-up is about a theme; set on the development write-ups (tests/test_prepare.py)
+ABOUT = 0.31  # the mean cosine of its two nearest sentences from which on a write-up is about a theme; set on the development write-ups
 ENGLISH = "en"
 
 
@@ -60,7 +60,9 @@ class LibraryThemes:
         lexicons = self._shelves.first.knowledge.lexicons
         language = self._languages.detect(text) or ENGLISH
         spans = list(sentences(text, lexicons.get(language) or lexicons[ENGLISH]))
-        shelf, reading, _ = self._shelves.read(text, spans, Hider())
+        shelf, reading, _ = self._shelves.read(text, spans, hider(Challenge(text), language))
+        if shelf is self._shelves.plain:
+            return np.zeros(len(shelf.themes), np.float32)  # by counted words anything may look like anything
         told = reading.spans if len(reading.spans) > 1 else reading.parts
         scores = shelf.themes @ told.T
         closest = min(2, scores.shape[1])

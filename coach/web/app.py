@@ -15,6 +15,7 @@ from coach.bootstrap import Coach, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.door import Door
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
+from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
 from coach.web.purging import purging
@@ -27,7 +28,7 @@ def create_app(coach: Coach) -> Litestar:
     """The service. The same coach may stand behind several applications."""
     assets, door, memory = "/schema/assets", Door(coach), remembering(coach.settings)
     return Litestar(
-        route_handlers=[*ROUTES, *KEPT_ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
+        route_handlers=[*ROUTES, *KEPT_ROUTES, *GROUP_ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
         dependencies={
             **CALLERS,
             "coach": Provide(lambda: coach, sync_to_thread=False),

@@ -17,6 +17,16 @@ REQUEST: dict[str, Any] = {
     "functions": ["warehouse", "transport planning"],
 }
 
+GROUP: dict[str, Any] = {
+    "members": [
+        {"alias": "Ruth", "function": "warehouse", "challenge": REQUEST["challenge"]},
+        {"alias": "Anselm", "function": "sales"},
+        {"alias": "Noor", "function": "transport planning"},
+        {"alias": "Piet", "function": "customer service"},
+    ],
+    "minutes": 60,
+}
+
 SENTENCES: dict[str, Any] = {"texts": ["What have you already tried with the planner?", "How might a weekly meeting with the planner help?"]}
 
 

@@ -12,7 +12,18 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
-from coach.errors import Busy, ChallengeTooLong, ChallengeTooThin, CoachError, JournalFault, Malformed, ModelUnavailable, Unauthorized
+from coach.errors import (
+    Busy,
+    ChallengeTooLong,
+    ChallengeTooThin,
+    CoachError,
+    JournalFault,
+    Malformed,
+    ModelUnavailable,
+    SheetFault,
+    SlotMisfit,
+    Unauthorized,
+)
 from coach.web.requests import request_id
 
 log = logging.getLogger("coach.web")
@@ -45,6 +56,13 @@ CATALOGUE: Mapping[str, Kind] = {
     "journal-unavailable": Kind(503, "What is kept cannot be reached just now", "Nothing that was kept is lost. Retry-After says when to try again."),
     "journal-busy": Kind(503, "The place where things are kept is busy", "Nothing was changed. Retry-After says when to try again."),
     "store-key-wrong": Kind(503, "What is kept cannot be read", "It is encrypted, and the key that was set does not fit. That is for the operator."),
+    "group-size": Kind(422, "The group is too small or too large", "`detail` says how many the protocol is for."),
+    "slot-size": Kind(422, "The slot does not fit", "`least` and `most` are the minutes that would."),
+    "same-alias": Kind(422, "Two members go by one name", "On the sheet nobody could tell them apart."),
+    "reporting-line": Kind(
+        422, "One member leads another", "The group is for people of equal rank; `override_reporting_line` makes the sheet all the same."
+    ),
+    "unknown-protocol": Kind(422, "There is no such protocol", "`GET /v1/protocols` lists them."),
     "conflict": Kind(409, "Something else was written at the same moment", "Read the reflection again, then send yours again if it still fits."),
     "already-answered": Kind(409, "These words are there already", "The question was answered with them, and the next one was asked."),
     "conversation-full": Kind(409, "The conversation has its most exchanges", "A new reflection can begin where it ended."),
@@ -74,6 +92,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     pointer: str | None = None
     limit: int | None = None
     unit: str | None = None
+    least: int | None = None
+    most: int | None = None
     trouble: str | None = None
 
 
@@ -110,6 +130,10 @@ def _ours(request: Request[Any, Any, Any], error: CoachError) -> Response[Proble
         case ModelUnavailable():
             headers = {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else {}
             more = {"trouble": error.trouble}
+        case SlotMisfit():
+            more = {"pointer": error.pointer, "least": error.least, "most": error.most}
+        case SheetFault():
+            more = {"pointer": error.pointer}
         case Busy() | JournalFault():
             headers = {"retry-after": str(error.retry_after)}
         case Unauthorized():

@@ -1,0 +1,72 @@
+"""A sheet as a PDF: tagged, with bookmarks, without a network. What people wrote is data to the template, and never part of it."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from typing import Any
+
+import typst
+
+from coach.model import Signpost
+from coach.paper.said import TITLES, parts, span, who
+from coach.paper.timeline import timeline
+from coach.sheets import MemberPage, Protocol, Sheet, Step
+
+PAPERS: Mapping[str, str] = {"A4": "a4", "letter": "us-letter"}
+
+
+def pdf(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> bytes:
+    """The whole sheet, the members' own pages at the end if they are wanted, each on paper of its own. `paper` is A4 or letter."""
+    told = json.dumps(_data(sheet, PAPERS[paper], pages=pages), ensure_ascii=False)
+    with as_file(files("coach.paper").joinpath("sheet.typ")) as template:
+        made: bytes = typst.compile(str(template), sys_inputs={"sheet": told}, ignore_system_fonts=True, format="pdf", pdf_standards=["ua-1"])
+    return made
+
+
+def _data(sheet: Sheet, paper: str, *, pages: bool) -> dict[str, Any]:
+    return {
+        "title": f"{sheet.protocol.title}, {sheet.minutes} minutes",
+        "paper": paper,
+        "language": sheet.language,
+        "reason": sheet.reason,
+        "warnings": sheet.warnings,
+        "timeline": timeline(sheet),
+        "timeline_says": "; ".join(
+            f"{title}: {', '.join(f'{step.name} {step.minutes}' for step in steps)} minutes" for title, _, steps in parts(sheet)
+        ),
+        "ground": {"title": TITLES["ground"], "items": sheet.words.ground_rules},
+        "parts": [{"title": title, "roles": held, "steps": [_step(step, sheet.protocol) for step in steps]} for title, held, steps in parts(sheet)],
+        "themes_title": TITLES["themes"],
+        "themes": [{"text": theme.text, "questions": [one.draft.text for one in theme.questions]} for theme in sheet.themes],
+        "last": [
+            {"title": TITLES["listening"], "text": "", "items": [one.draft.text for one in sheet.listening]},
+            {"title": TITLES["slip"], "text": sheet.words.slip, "items": []},
+            {"title": TITLES["next"], "text": sheet.words.report, "items": []},
+        ],
+        "own": [_own(page) for page in sheet.pages] if pages else [],
+    }
+
+
+def _step(step: Step, protocol: Protocol) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "span": span(step),
+        "minutes": "1 minute" if step.minutes == 1 else f"{step.minutes} minutes",
+        "who": who(step, protocol),
+        "instruction": step.instruction,
+        "questions": [one.draft.text for one in step.questions],
+    }
+
+
+def _own(page: MemberPage) -> dict[str, Any]:
+    return {
+        "title": TITLES["own"].format(alias=page.alias),
+        "help": page.signpost.text if page.signpost else "",
+        "contacts": _contacts(page.signpost) if page.signpost else [],
+        "notices": page.notices,
+        "questions": [one.draft.text for one in page.questions],
+    }
+
+
+def _contacts(signpost: Signpost) -> list[str]:
+    return [one for one in (signpost.emergency, *(f"{one.name}: {one.contact}. {one.what}; {one.hours}" for one in signpost.help)) if one]
