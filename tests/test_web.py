@@ -1,11 +1,11 @@
 import json
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from coach import guard
-from coach.bootstrap import Coach
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE
 from tests.conftest import ORDINARY, WRITEUPS
@@ -189,7 +189,7 @@ def test_a_failure_of_ours_says_nothing_of_what_was_written(coach, monkeypatch, 
     """500 with an id; as an event where the answer had begun; no word of the text, neither in the answer nor in the log."""
     from tests.conftest import serving
 
-    broken = Coach(coach.needs, coach.library, coach.settings, in_memory=False, plain=False)
+    broken = replace(coach)
 
     async def fail(*_args):
         raise RuntimeError("secret-zebra in a message")

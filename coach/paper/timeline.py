@@ -25,6 +25,7 @@ def timeline(sheet: Sheet) -> str:
         f'<desc id="timeline-says">{escape(lengths)}.</desc>'
         '<defs><pattern id="hush" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<rect width="6" height="6" fill="#ffffff"/><rect width="2" height="6" fill="#1f2a30"/></pattern></defs>'
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
         f"{''.join(drawn)}{_key(height - 18)}</svg>"
     )
 
