@@ -14,7 +14,7 @@ serve: setup ## build the index if it is missing or out of date, then serve on 1
 	@$(BIN)/coach index
 	@$(BIN)/coach serve
 
-test: .venv/.tests ## run the whole suite
+test: .venv/.browser ## run the whole suite
 	@$(BIN)/python -m pytest
 
 check: .venv/.tests ## format, lint, types, import contracts, Dockerfile
@@ -82,6 +82,11 @@ clean: ## remove .venv, .data and what the tools left behind
 .venv/.tests: .venv/.runs requirements-dev.lock
 	@echo "Installing what the tests and checks need"
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.venv/.browser: .venv/.tests
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "Installing a browser for the tests"; \
+	  (command -v apt-get >/dev/null && apt-get install --yes --quiet chromium >/dev/null 2>&1) || $(BIN)/playwright install chromium; }
 	@touch $@
 
 .venv/.llm: .venv/.tests requirements-llm.lock

@@ -35,6 +35,7 @@ from coach.settings import Settings
 from coach.store import SqlJournal
 from coach.store.journal import utc_now
 from coach.store.sealing import Sealer
+from coach.store.sessions import SqlSessions
 
 OPENAI = "https://api.openai.com/v1"
 CONNECTIONS = httpx2.Limits(max_connections=1200, max_keepalive_connections=100)
@@ -112,12 +113,8 @@ def remembering(settings: Settings) -> Memory | None:
     """Where things are kept that somebody asked to keep; nothing is opened yet. Raises SettingsError."""
     if settings.store == "off":
         return None
-    return Memory(journal(settings), utc_now, settings.retention_days, settings.most_retention_days)
-
-
-def journal(settings: Settings) -> SqlJournal:
-    """The database behind it. Raises SettingsError."""
-    return SqlJournal(settings.store, settings.data_dir, Sealer(settings.store_key))
+    found = SqlJournal(settings.store, settings.data_dir, Sealer(settings.store_key))
+    return Memory(found, SqlSessions(found), utc_now, settings.retention_days, settings.most_retention_days)
 
 
 def with_model(coach: Coach, settings: Settings, found: Mapping[str, Prompt]) -> Coach:

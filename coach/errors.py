@@ -20,6 +20,7 @@ CoachError
 ├── NotKept                   there is nothing of that name, or not for who asks
 ├── AlreadyAnswered           the same words again to a question that was answered with them
 ├── ConversationFull          a conversation has its most exchanges
+├── DeadlinePassed            what a member hands in comes too late
 ├── SheetFault                no sheet can be made of this group, and why
 │   ├── GroupMisfit           too few or too many for the protocol, or for any
 │   ├── SlotMisfit            the minutes are too few or too many
@@ -36,6 +37,7 @@ CoachError
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 
@@ -235,7 +237,7 @@ class NotKept(CoachError):
     code = "not-kept"
 
     def __str__(self) -> str:
-        return "There is no reflection of this name for you: it was never kept, has expired, was erased, or another key or token opens it."
+        return "There is nothing of this name for you: it was never kept, has expired, was erased, or another key, token or link opens it."
 
 
 @dataclass(eq=False)
@@ -258,6 +260,17 @@ class ConversationFull(CoachError):
 
     def __str__(self) -> str:
         return f"This conversation has {self.most} exchanges, which is its most. A new reflection can begin where it ended."
+
+
+@dataclass(eq=False)
+class DeadlinePassed(CoachError):
+    """What a member hands in comes after the deadline that the host set."""
+
+    deadline: datetime
+    code = "deadline-passed"
+
+    def __str__(self) -> str:
+        return f"Handing in ended on {self.deadline.strftime('%d %B %Y at %H:%M')} UTC. It can still be told in the meeting."
 
 
 class SheetFault(CoachError):

@@ -28,7 +28,7 @@ from coach.model import (
     Opened,
     Provenance,
 )
-from coach.ports import Journal
+from coach.ports import Journal, Sessions
 from coach.reflect import Needs, reflect
 
 MOST_EXCHANGES = 24
@@ -45,9 +45,10 @@ log = logging.getLogger("coach")
 
 @dataclass(frozen=True)
 class Memory:
-    """Where things are kept, what time it is, and the longest that a reflection may be kept."""
+    """Where reflections and sessions are kept, what time it is, and how long they may be kept."""
 
     journal: Journal
+    sessions: Sessions
     now: Callable[[], datetime]
     days: int = 30
     most_days: int = 365

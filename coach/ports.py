@@ -7,6 +7,7 @@ from typing import Protocol
 from coach.kept import Brief, Entry, Kept
 from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Sent, Spent
 from coach.privacy import Hider
+from coach.sessions import Seat, Session
 
 Written = AcknowledgementDraft | Draft | Notice | Spent | Sent
 
@@ -67,6 +68,31 @@ class Themes(Protocol):
 
     def nearest(self, title: str, drafts: Sequence[Draft]) -> list[Draft]:
         """The drafts, nearest in meaning to the theme first."""
+
+
+class Sessions(Protocol):
+    """Sessions of groups. Errors of every method: JournalUnavailable, JournalBusy, StoreKeyWrong."""
+
+    async def begin(self, session: Session) -> None:
+        """Keep a session with its places."""
+
+    async def read(self, identifier: str) -> Session | None:
+        """A session with all its places, or None if it is not there or has expired."""
+
+    def of(self, owner: str | None) -> AsyncGenerator[Session, None]:
+        """The sessions of an owner, the oldest first; of every owner where none is named."""
+
+    async def put(self, identifier: str, seat: Seat) -> None:
+        """Keep what a member handed in, in place of what was there."""
+
+    async def print(self, identifier: str, sheet: bytes, pages: Sequence[tuple[int, bytes]]) -> None:
+        """Keep what was printed: the sheet of all, and each member's page."""
+
+    async def take_out(self, identifier: str, number: int) -> None:
+        """Erase a member's place, and with it all that was handed in."""
+
+    async def erase(self, identifier: str) -> None:
+        """Erase a session with all that was handed in."""
 
 
 class LanguageDetector(Protocol):

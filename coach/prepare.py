@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from coach import blind, guard
 from coach.errors import ChallengeTooThin, GroupMisfit, Malformed, ReportingLine, SameAlias, SlotMisfit, UnknownProtocol
+from coach.kept import Report
 from coach.model import Asked, Challenge, Closed, Draft, Engine, Exchange, Noticed, Question, Signposted
 from coach.ports import Themes
 from coach.reflect import PASSAGES, Needs, reflect
@@ -57,6 +58,7 @@ class Group:
     engine: Engine = Engine.AUTO
     language: str | None = None
     country: str | None = None
+    carried: tuple[tuple[str, Report], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,8 @@ async def prepare(group: Group, needs: GroupNeeds) -> Sheet:
 
     Errors: GroupMisfit, SameAlias, ReportingLine, UnknownProtocol, SlotMisfit, Malformed, ChallengeTooLong.
     """
-    _refuse(group)
-    protocol, reason = _protocol(group, needs.protocols)
-    order = _order(group)
-    bringing = sum(bool(member.challenge) for member in group.members) or len(order)
-    rounds = group.rounds or rounds_that_fit(protocol, group.minutes, bringing, len(order))
-    if rounds > min(protocol.most_rounds, len(order)):
-        raise Malformed(f"{protocol.title} has at most {min(protocol.most_rounds, len(order))} rounds for {len(order)} members.", "/rounds")
-    planned = plan(protocol, group.minutes, rounds)
+    protocol, reason, planned = _planned(group, needs.protocols)
+    order, rounds = _order(group), planned.rounds
     pages = await _pages(group, needs)
     pool = _Pool(needs.questions, _functions(group), _seed(group), pages)
     themes = await _themes(group, pages, needs, pool)
@@ -108,11 +104,29 @@ async def prepare(group: Group, needs: GroupNeeds) -> Sheet:
         pages=tuple(page for page, _ in pages),
         listening=tuple(pool.take(Use.LISTEN, LISTENING)),
         words=needs.words,
+        carried=group.carried,
     )
 
 
+def refuse(group: Group, protocols: Mapping[str, Protocol]) -> None:
+    """Say at once what no sheet can be made of, whatever the members are going to write. Errors: those of `prepare`."""
+    _planned(group, protocols)
+
+
+def _planned(group: Group, protocols: Mapping[str, Protocol]) -> tuple[Protocol, str, Plan]:
+    """Which protocol, why, and its minutes."""
+    _refuse(group)
+    protocol, reason = _protocol(group, protocols)
+    people = len(group.members)
+    bringing = sum(bool(member.challenge) for member in group.members) or people
+    rounds = group.rounds or rounds_that_fit(protocol, group.minutes, bringing, people)
+    if rounds > _most(protocol, people):
+        raise Malformed(f"{protocol.title} has at most {_most(protocol, people)} rounds for {people} members.", "/rounds")
+    return protocol, reason, plan(protocol, group.minutes, rounds)
+
+
 def _refuse(group: Group) -> None:
-    """What no sheet can be made of."""
+    """Who cannot be a group."""
     count = len(group.members)
     if not 1 <= count <= MOST_MEMBERS:
         raise GroupMisfit(count, f"a group has 1 to {MOST_MEMBERS}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from coach.kept import Report
 from coach.model import Draft, Question, Signpost, Source
 
 
@@ -217,7 +218,7 @@ class MemberPage:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A session that a group runs by itself."""
+    """A session that a group runs by itself. `carried` is what members marked to share of what came of the last one."""
 
     protocol: Protocol
     minutes: int
@@ -230,6 +231,7 @@ class Sheet:
     pages: tuple[MemberPage, ...]
     listening: tuple[Question, ...]
     words: GroupWords
+    carried: tuple[tuple[str, Report], ...] = field(default=(), repr=False)
     language: str = "en"
 
     @property

@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 import uvicorn
 
 from coach import guard, prompts
-from coach.bootstrap import Coach, assemble, with_model
+from coach.bootstrap import Coach, assemble, remembering, with_model
 from coach.knowledge.embedders import MiniLM
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.shelf import Shelves
@@ -140,3 +141,24 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return request.getfixturevalue("fresh_postgres")
     return f"sqlite:///{tmp_path / 'kept.db'}"
+
+
+@pytest.fixture
+def remembering_coach(coach, database):
+    """The same coach, keeping things in a database of its own."""
+    return replace(coach, settings=replace(coach.settings, store=database))
+
+
+@pytest.fixture
+def client(remembering_coach):
+    """A caller of a service on this machine, to which nobody was given a key."""
+    with serving(remembering_coach) as url, httpx.Client(base_url=url, timeout=60) as found:
+        yield found
+
+
+@pytest.fixture
+async def memory(remembering_coach):
+    """Where that service keeps things, looked at from beside it."""
+    found = remembering(remembering_coach.settings)
+    yield found
+    await found.journal.close()

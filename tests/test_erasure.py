@@ -16,6 +16,7 @@ from coach.kept import Entry, Reply, Summary
 from coach.memory import Memory, purge
 from coach.store import SqlJournal
 from coach.store.sealing import Sealer
+from coach.store.sessions import SqlSessions
 from tests.conftest import WRITEUPS, serving
 from tests.test_memory import SCRIPTS, begun, replied
 from tests.test_store import DAY, NOW, Clock, kept
@@ -105,7 +106,7 @@ async def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(journal
     assert await journal.unswept()
     await journal.close()
     again = SqlJournal("", tmp_path, Sealer(""), Clock())
-    assert await purge(Memory(again, Clock())) == (0, True)
+    assert await purge(Memory(again, SqlSessions(again), Clock())) == (0, True)
     assert not await again.unswept()
     assert left(tmp_path, [one.challenge.text]) == []
     await again.close()

@@ -7,7 +7,6 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from coach.bootstrap import remembering
 from coach.kept import Answer, Entry, Reply
 from coach.memory import ANSWER_NOT_KEPT, NOT_KEPT, go_on
 from coach.model import Closed, Move, Noticed, Opened
@@ -18,27 +17,6 @@ from tests.test_store import ENTRIES, KEY, _locked, done, kept
 TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
 CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
 SCRIPTS = json.loads((CASES / "conversations.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def remembering_coach(coach, database):
-    """The same coach, keeping things in a database of its own."""
-    return replace(coach, settings=replace(coach.settings, store=database))
-
-
-@pytest.fixture
-def client(remembering_coach):
-    """A caller of a service on this machine, to which nobody was given a key."""
-    with serving(remembering_coach) as url, httpx.Client(base_url=url, timeout=60) as found:
-        yield found
-
-
-@pytest.fixture
-async def memory(remembering_coach):
-    """Where that service keeps things, looked at from beside it."""
-    found = remembering(remembering_coach.settings)
-    yield found
-    await found.journal.close()
 
 
 def begun(client, text=TEXT, **more):
@@ -182,7 +160,7 @@ def test_the_holder_of_a_key_owns_what_was_kept_with_it(remembering_coach, holde
         )
         lines = [json.loads(line) for line in hr.get("/v1/me/export").text.splitlines()]
         assert [one["id"] for one in lines[:-1]] == mine
-        assert lines[-1] == {"object": "end", "reflections": 3}
+        assert lines[-1] == {"object": "end", "reflections": 3, "sessions": 0}
         assert lines[0] == hr.get(f"/v1/reflections/{mine[0]}").json()
         assert hr.delete("/v1/me").json() == {"object": "erasure", "reflections": 3, "swept": True}
         assert hr.get("/v1/reflections").json()["data"] == []

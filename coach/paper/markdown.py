@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from coach.paper.said import TITLES, parts, span, who
+from coach.paper.said import TITLES, carried, parts, span, who
 from coach.sheets import MemberPage, Protocol, Sheet, Step
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>~=-])")
@@ -19,6 +19,9 @@ def markdown(sheet: Sheet, *, pages: bool = True) -> str:
     blocks = [f"# {sheet.protocol.title}, {sheet.minutes} minutes", plain(sheet.reason)]
     blocks += [f"**{plain(warning)}**" for warning in sheet.warnings]
     blocks += [f"## {TITLES['ground']}", "\n".join(f"- {plain(rule)}" for rule in sheet.words.ground_rules)]
+    if sheet.carried:
+        blocks.append(f"## {TITLES['carried']}")
+        blocks += [f"**{plain(alias)}:** {' '.join(map(plain, texts))}" for alias, texts in carried(sheet)]
     for heading, held, steps in parts(sheet):
         blocks += [f"## {plain(heading)}", *([plain(held)] if held else [])]
         for step in steps:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from coach.model import Question
-from coach.paper.said import TITLES, parts, span, who
+from coach.paper.said import TITLES, carried, parts, span, who
 from coach.paper.timeline import timeline
 from coach.sheets import MemberPage, Protocol, Sheet, Step
 
@@ -49,6 +49,9 @@ def page(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> str:
     body = [f"<h1>{escape(sheet.protocol.title)}, {sheet.minutes} minutes</h1>", f'<p class="reason">{escape(sheet.reason)}</p>']
     body += [f'<p class="warning">{escape(warning)}</p>' for warning in sheet.warnings]
     body += [timeline(sheet), _section(TITLES["ground"], _list(sheet.words.ground_rules))]
+    if sheet.carried:
+        told = "".join(f"<h3>{escape(alias)}</h3>{''.join(f'<p>{escape(text)}</p>' for text in texts)}" for alias, texts in carried(sheet))
+        body.append(_section(TITLES["carried"], told))
     for heading, held, steps in parts(sheet):
         roles = f'<p class="roles">{escape(held)}</p>' if held else ""
         body.append(_section(heading, roles + "".join(_step(step, sheet.protocol) for step in steps)))

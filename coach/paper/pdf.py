@@ -8,7 +8,7 @@ from typing import Any
 import typst
 
 from coach.model import Signpost
-from coach.paper.said import TITLES, parts, span, who
+from coach.paper.said import TITLES, carried, parts, span, who
 from coach.paper.timeline import timeline
 from coach.sheets import MemberPage, Protocol, Sheet, Step
 
@@ -35,6 +35,8 @@ def _data(sheet: Sheet, paper: str, *, pages: bool) -> dict[str, Any]:
             f"{title}: {', '.join(f'{step.name} {step.minutes}' for step in steps)} minutes" for title, _, steps in parts(sheet)
         ),
         "ground": {"title": TITLES["ground"], "items": sheet.words.ground_rules},
+        "carried_title": TITLES["carried"],
+        "carried": [{"alias": alias, "texts": texts} for alias, texts in carried(sheet)],
         "parts": [{"title": title, "roles": held, "steps": [_step(step, sheet.protocol) for step in steps]} for title, held, steps in parts(sheet)],
         "themes_title": TITLES["themes"],
         "themes": [{"text": theme.text, "questions": [one.draft.text for one in theme.questions]} for theme in sheet.themes],

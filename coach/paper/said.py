@@ -12,6 +12,7 @@ TITLES = {
     "course": "How it goes",
     "own": "For {alias} alone",
     "next": "Before next time",
+    "carried": "Since last time, in their own words",
 }
 
 
@@ -36,6 +37,11 @@ def _doing(names: Sequence[str], one: str, many: str, protocol: Protocol) -> str
     spoken = ["everybody" if name == EVERYBODY else f"the {name.lower()}" if name in titles else name for name in names]
     several = len(spoken) > 1 or any(name.startswith("the ") and name.endswith("s") for name in spoken)
     return f"{listed(spoken)} {many if several else one}" if spoken else ""
+
+
+def carried(sheet: Sheet) -> list[tuple[str, list[str]]]:
+    """Who said what came of last time, part by part."""
+    return [(alias, [text for text in (report.tried, report.happened, report.learned) if text]) for alias, report in sheet.carried]
 
 
 def span(step: Step) -> str:

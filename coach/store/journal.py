@@ -19,7 +19,7 @@ from coach.kept import KINDS, Brief, Entry, Kept, Kind, digest, kind_of
 from coach.model import Challenge
 from coach.store.engine import QUEUE, WAIT, address, connect, plainly
 from coach.store.sealing import Sealer
-from coach.store.tables import HEAD, entries, keys, reflections, state
+from coach.store.tables import HEAD, entries, keys, reflections, seats, sessions, state
 
 _CANARY, _UNSWEPT = "canary", "unswept"
 _WORD = b"coach"  # what the canary says when it is opened
@@ -38,7 +38,7 @@ log = logging.getLogger("coach.store")
 
 def utc_now() -> datetime:
     """The time, in UTC, to the millisecond, as it is kept."""
-    return _time(_milliseconds(datetime.now(UTC)))
+    return moment(milliseconds(datetime.now(UTC)))
 
 
 class SqlJournal:
@@ -52,8 +52,8 @@ class SqlJournal:
         self._url = address(url, folder)
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._database = connect(self._url)
-        self._sealer = sealer
-        self._now = now
+        self.sealer = sealer
+        self.now = now
         self._ready = self._failed = False
         self._preparing = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -101,9 +101,9 @@ class SqlJournal:
         """A word sealed with the key in force: it does not open with another."""
         sealed = connection.scalar(sa.select(state.c.value).where(state.c.name == _CANARY))
         if sealed is None:
-            connection.execute(state.insert().values(name=_CANARY, value=self._sealer.seal(_WORD, _CANARY)))
+            connection.execute(state.insert().values(name=_CANARY, value=self.sealer.seal(_WORD, _CANARY)))
         else:
-            self._sealer.open(sealed, _CANARY)
+            self.sealer.open(sealed, _CANARY)
 
     async def begin(self, kept: Kept) -> None:
         """Keep a write-up, before anything was said about it."""
@@ -111,17 +111,17 @@ class SqlJournal:
             "id": kept.id,
             "owner": kept.owner,
             "token": kept.token,
-            "created": _milliseconds(kept.created),
-            "expires": _milliseconds(kept.expires),
-            "body": self._sealer.seal(msgspec.json.encode(kept.challenge), kept.id),
+            "created": milliseconds(kept.created),
+            "expires": milliseconds(kept.expires),
+            "body": self.sealer.seal(msgspec.json.encode(kept.challenge), kept.id),
         }
-        await self._write(lambda connection: connection.execute(reflections.insert().values(row)))
+        await self.transact(lambda connection: connection.execute(reflections.insert().values(row)))
 
     async def add(self, identifier: str, seq: int, entry: Entry) -> None:
         """Keep what was said as the entry number `seq`, from 0. Raises JournalConflict where there is one already, or the reflection is gone."""
-        body = self._sealer.seal(msgspec.json.encode(entry.said), _place(identifier, seq))
-        row = {"reflection": identifier, "seq": seq, "kind": kind_of(entry.said), "at": _milliseconds(entry.at), "body": body}
-        await self._write(lambda connection: connection.execute(entries.insert().values(row)))
+        body = self.sealer.seal(msgspec.json.encode(entry.said), _place(identifier, seq))
+        row = {"reflection": identifier, "seq": seq, "kind": kind_of(entry.said), "at": milliseconds(entry.at), "body": body}
+        await self.transact(lambda connection: connection.execute(entries.insert().values(row)))
 
     async def read(self, identifier: str) -> Kept | None:
         """A reflection with all its entries, or None if it is not there or has expired."""
@@ -141,14 +141,14 @@ class SqlJournal:
             )
             return rows, {(name, kind): count for name, kind, count in connection.execute(counted).all()}
 
-        rows, counts = await self._read(read)
+        rows, counts = await self.consult(read)
         return [self._brief(row, counts) for row in rows]
 
     def _brief(self, row: Any, counts: Mapping[tuple[str, str], int]) -> Brief:
         begins = " ".join(self._challenge(row).text.split())
         begins = begins if len(begins) <= _BEGINS else begins[:_BEGINS].rsplit(" ", 1)[0] + " ..."
         return Brief(
-            row.id, _time(row.created), _time(row.expires), begins, counts.get((row.id, Kind.REPLY), 0), counts.get((row.id, Kind.REPORT), 0)
+            row.id, moment(row.created), moment(row.expires), begins, counts.get((row.id, Kind.REPLY), 0), counts.get((row.id, Kind.REPORT), 0)
         )
 
     async def everything(self, owner: str | None) -> AsyncGenerator[Kept, None]:
@@ -157,7 +157,7 @@ class SqlJournal:
         while True:
             chosen = self._alive(sa.select(reflections.c.id)).where(reflections.c.id > after).order_by(reflections.c.id).limit(_BATCH // 10)
             chosen = chosen if owner is None else chosen.where(reflections.c.owner == owner)
-            names = await self._read(lambda connection, chosen=chosen: list(connection.scalars(chosen).all()))  # type: ignore[misc]
+            names = await self.consult(lambda connection, chosen=chosen: list(connection.scalars(chosen).all()))  # type: ignore[misc]
             if not names:
                 return
             for kept in await self._whole(names):
@@ -170,11 +170,14 @@ class SqlJournal:
 
     async def erase_owner(self, owner: str | None) -> int:
         """Erase all that an owner keeps; of every owner where none is named."""
-        return await self._delete(sa.true() if owner is None else reflections.c.owner == owner)
+        if owner is None:
+            return await self._delete(sa.true(), sa.true())
+        return await self._delete(reflections.c.owner == owner, sessions.c.owner == owner)
 
     async def purge(self) -> int:
         """Erase what has expired."""
-        return await self._delete(reflections.c.expires <= _milliseconds(self._now()))
+        now = milliseconds(self.now())
+        return await self._delete(reflections.c.expires <= now, sessions.c.expires <= now)
 
     async def sweep(self) -> bool:
         """Overwrite what erased texts have left in the files: rebuilt database, empty log. Whether it could be done; if not, the next one does.
@@ -190,7 +193,7 @@ class SqlJournal:
             try:
                 await self._vacuum()
                 if begun == self._erased:
-                    await self._write(lambda connection: connection.execute(state.delete().where(state.c.name == _UNSWEPT)))
+                    await self.transact(lambda connection: connection.execute(state.delete().where(state.c.name == _UNSWEPT)))
             except JournalFault as error:
                 log.warning("erased texts may be left in the files until the next sweep: %s", error.code)
                 return False
@@ -203,7 +206,7 @@ class SqlJournal:
 
     async def _vacuum(self) -> None:
         if not self.local:
-            await self._aside("VACUUM reflections, entries")
+            await self._aside("VACUUM reflections, entries, sessions, seats")
             return
         await self._aside("VACUUM")
         for _ in range(_TRIES):  # the log is cut when nobody reads from it; each waits as long as for a lock
@@ -227,24 +230,28 @@ class SqlJournal:
             (entries, (entries.c.reflection, entries.c.seq), lambda row: _place(row.reflection, row.seq)),
             (state, (state.c.name,), lambda row: row.name),
         ):
-            changed += await self._reseal_table(table, columns, place)
+            changed += await self._reseal_table(table, table.c.value if table is state else table.c.body, columns, place)
+        sheet, page = sessions.c.sheet, seats.c.page
+        changed += await self._reseal_table(sessions, sessions.c.body, (sessions.c.id,), lambda row: row.id)
+        changed += await self._reseal_table(sessions, sheet, (sessions.c.id,), lambda row: f"{row.id}/sheet")
+        changed += await self._reseal_table(seats, seats.c.body, (seats.c.session, seats.c.number), lambda row: _place(row.session, row.number))
+        changed += await self._reseal_table(seats, page, (seats.c.session, seats.c.number), lambda row: f"{row.session}/{row.number}/page")
         if changed:
-            await self._mark_unswept()
+            await self.note_unswept()
             await self.sweep()
         return changed
 
-    async def _reseal_table(self, table: sa.Table, columns: tuple[sa.Column[Any], ...], place: Callable[[Any], str]) -> int:
-        value = table.c.value if table is state else table.c.body
+    async def _reseal_table(self, table: sa.Table, value: sa.Column[Any], columns: tuple[sa.Column[Any], ...], place: Callable[[Any], str]) -> int:
         changed, after = 0, None
         while True:
             chosen = sa.select(*columns, value.label("blob")).order_by(*columns).limit(_BATCH)
             chosen = chosen if after is None else chosen.where(sa.tuple_(*columns) > sa.tuple_(*(sa.literal(part) for part in after)))
-            rows = await self._read(lambda connection, chosen=chosen: connection.execute(chosen).all())  # type: ignore[misc]
+            rows = await self.consult(lambda connection, chosen=chosen: connection.execute(chosen).all())  # type: ignore[misc]
             if not rows:
                 return changed
-            stale = [row for row in rows if not self._sealer.fresh(row.blob) and (table is not state or row.name == _CANARY)]
+            stale = [row for row in rows if not self.sealer.fresh(row.blob) and (table is not state or row.name == _CANARY)]
             if stale:
-                await self._write(lambda connection, stale=stale: self._rewrite(connection, value, columns, stale, place))  # type: ignore[misc]
+                await self.transact(lambda connection, stale=stale: self._rewrite(connection, value, columns, stale, place))  # type: ignore[misc]
             changed += len(stale)
             after = tuple(rows[-1][: len(columns)])
 
@@ -252,7 +259,7 @@ class SqlJournal:
         self, connection: sa.Connection, value: sa.Column[Any], columns: tuple[sa.Column[Any], ...], rows: Iterable[Any], place: Callable[[Any], str]
     ) -> None:
         for row in rows:
-            sealed = self._sealer.seal(self._sealer.open(row.blob, place(row)), place(row))
+            sealed = self.sealer.seal(self.sealer.open(row.blob, place(row)), place(row))
             same = [column == part for column, part in zip(columns, row[: len(columns)], strict=True)]
             connection.execute(value.table.update().where(*same).values({value: sealed}))
 
@@ -271,18 +278,18 @@ class SqlJournal:
 
     async def key_names(self) -> list[tuple[str, datetime]]:
         """The holders of keys, and since when."""
-        rows = await self._read(lambda connection: connection.execute(sa.select(keys).order_by(keys.c.name)).all())
-        return [(row.name, _time(row.created)) for row in rows]
+        rows = await self.consult(lambda connection: connection.execute(sa.select(keys).order_by(keys.c.name)).all())
+        return [(row.name, moment(row.created)) for row in rows]
 
     async def add_key(self, name: str, key: str) -> None:
         """Let somebody in. Only a hash of the key is kept. Raises JournalConflict if the name is taken."""
-        row = {"name": name, "digest": digest(key), "created": _milliseconds(self._now())}
+        row = {"name": name, "digest": digest(key), "created": milliseconds(self.now())}
         self._keyless_until = 0.0
-        await self._write(lambda connection: connection.execute(keys.insert().values(row)))
+        await self.transact(lambda connection: connection.execute(keys.insert().values(row)))
 
     async def drop_key(self, name: str) -> bool:
         """Let somebody in no more; what they keep stays. Whether there was such a key."""
-        return bool(await self._write(lambda connection: connection.execute(keys.delete().where(keys.c.name == name)).rowcount))
+        return bool(await self.transact(lambda connection: connection.execute(keys.delete().where(keys.c.name == name)).rowcount))
 
     async def exists(self) -> bool:
         """Whether anything was ever kept; a database of its own always is."""
@@ -305,43 +312,45 @@ class SqlJournal:
     async def _whole(self, identifiers: Sequence[str]) -> list[Kept]:
         chosen = self._alive(sa.select(reflections)).where(reflections.c.id.in_(identifiers)).order_by(reflections.c.id)
         said = sa.select(entries).where(entries.c.reflection.in_(identifiers)).order_by(entries.c.reflection, entries.c.seq)
-        rows, following = await self._read(lambda connection: (connection.execute(chosen).all(), connection.execute(said).all()))
+        rows, following = await self.consult(lambda connection: (connection.execute(chosen).all(), connection.execute(said).all()))
         found: dict[str, list[Entry]] = {row.id: [] for row in rows}
         for row in following:
             if row.reflection in found:
-                body = self._sealer.open(row.body, _place(row.reflection, row.seq))
-                found[row.reflection].append(Entry(_time(row.at), msgspec.json.decode(body, type=KINDS[Kind(row.kind)])))
+                body = self.sealer.open(row.body, _place(row.reflection, row.seq))
+                found[row.reflection].append(Entry(moment(row.at), msgspec.json.decode(body, type=KINDS[Kind(row.kind)])))
         return [
-            Kept(row.id, row.owner, row.token, _time(row.created), _time(row.expires), self._challenge(row), tuple(found[row.id])) for row in rows
+            Kept(row.id, row.owner, row.token, moment(row.created), moment(row.expires), self._challenge(row), tuple(found[row.id])) for row in rows
         ]
 
     def _challenge(self, row: Any) -> Challenge:
-        return msgspec.json.decode(self._sealer.open(row.body, row.id), type=Challenge)
+        return msgspec.json.decode(self.sealer.open(row.body, row.id), type=Challenge)
 
     def _alive(self, chosen: sa.Select[Any]) -> sa.Select[Any]:
         """What has expired is not there, purged or not."""
-        return chosen.where(reflections.c.expires > _milliseconds(self._now()))
+        return chosen.where(reflections.c.expires > milliseconds(self.now()))
 
     def _page(self, chosen: sa.Select[Any], owner: str, limit: int, after: str | None) -> sa.Select[Any]:
         chosen = self._alive(chosen).where(reflections.c.owner == owner).order_by(reflections.c.id.desc()).limit(limit)
         return chosen if after is None else chosen.where(reflections.c.id < after)
 
-    async def _delete(self, which: sa.ColumnElement[bool]) -> int:
+    async def _delete(self, which: sa.ColumnElement[bool], meetings: sa.ColumnElement[bool] | None = None) -> int:
         def write(connection: sa.Connection) -> int:
             gone = connection.execute(reflections.delete().where(which)).rowcount
+            gone += connection.execute(sessions.delete().where(meetings)).rowcount if meetings is not None else 0
             if gone:
                 _note_unswept(connection)
             return gone
 
-        count = await self._write(write)
+        count = await self.transact(write)
         self._erased += bool(count)
         return count
 
-    async def _mark_unswept(self) -> None:
-        await self._write(_note_unswept)
+    async def note_unswept(self) -> None:
+        """Something was overwritten or erased: the next sweep removes its traces."""
+        await self.transact(_note_unswept)
         self._erased += 1
 
-    async def _write(self, work: Callable[[sa.Connection], Made]) -> Made:
+    async def transact(self, work: Callable[[sa.Connection], Made]) -> Made:
         """One transaction. It runs to its end even if who asked for it is gone."""
 
         async def whole() -> Made:
@@ -352,13 +361,14 @@ class SqlJournal:
 
         return await asyncio.shield(asyncio.ensure_future(whole()))
 
-    async def _read(self, work: Callable[[sa.Connection], Made]) -> Made:
+    async def consult(self, work: Callable[[sa.Connection], Made]) -> Made:
+        """Work that changes nothing."""
         await self._opened()
         with plainly():
             return await self._database.read(work)
 
     async def _scalar(self, chosen: sa.Select[Any]) -> Any:
-        return await self._read(lambda connection: connection.scalar(chosen))
+        return await self.consult(lambda connection: connection.scalar(chosen))
 
     async def _opened(self) -> None:
         if not self._ready:
@@ -398,9 +408,11 @@ def _place(identifier: str, seq: int) -> str:
     return f"{identifier}/{seq}"
 
 
-def _milliseconds(at: datetime) -> int:
+def milliseconds(at: datetime) -> int:
+    """A time as it is kept: since 1970, in UTC."""
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _time(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+def moment(since: int) -> datetime:
+    """The other way round."""
+    return _EPOCH + timedelta(milliseconds=since)

@@ -13,7 +13,9 @@ from litestar.static_files import create_static_files_router
 from coach import __version__
 from coach.bootstrap import Coach, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
+from coach.web.convening import HANDLERS as MEETING_ROUTES
 from coach.web.door import Door
+from coach.web.group_pages import HANDLERS as PAGES
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
@@ -28,7 +30,15 @@ def create_app(coach: Coach) -> Litestar:
     """The service. The same coach may stand behind several applications."""
     assets, door, memory = "/schema/assets", Door(coach), remembering(coach.settings)
     return Litestar(
-        route_handlers=[*ROUTES, *KEPT_ROUTES, *GROUP_ROUTES, create_static_files_router(assets, directories=[_swagger()], include_in_schema=False)],
+        route_handlers=[
+            *ROUTES,
+            *KEPT_ROUTES,
+            *GROUP_ROUTES,
+            *MEETING_ROUTES,
+            *PAGES,
+            create_static_files_router(assets, directories=[_swagger()], include_in_schema=False),
+            create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
+        ],
         dependencies={
             **CALLERS,
             "coach": Provide(lambda: coach, sync_to_thread=False),

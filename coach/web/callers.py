@@ -17,6 +17,12 @@ TOKEN = "ct_"  # noqa: S105 (how one begins)
 _SCHEME = "bearer "
 
 
+def bearer(request: Request[Any, Any, Any]) -> str:
+    """What was sent as `Authorization: Bearer`; empty where nothing was."""
+    sent = request.headers.get("authorization", "")
+    return sent[len(_SCHEME) :].strip() if sent.lower().startswith(_SCHEME) else ""
+
+
 async def who(request: Request[Any, Any, Any], coach: NamedDependency[Coach], held: NamedDependency[Memory]) -> Caller:
     """Who asks. Raises Unauthorized for a key that is not known, JournalFault."""
     return await caller(request, coach, held)
@@ -24,8 +30,7 @@ async def who(request: Request[Any, Any, Any], coach: NamedDependency[Coach], he
 
 async def caller(request: Request[Any, Any, Any], coach: Coach, memory: Memory) -> Caller:
     """The same, for who has no need of Litestar's injection."""
-    sent = request.headers.get("authorization", "")
-    secret = sent[len(_SCHEME) :].strip() if sent.lower().startswith(_SCHEME) else ""
+    secret = bearer(request)
     if secret.startswith(TOKEN):
         return Caller(token=secret)
     if secret:

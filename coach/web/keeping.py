@@ -17,6 +17,7 @@ from coach.memory import Memory
 from coach.model import Closing
 from coach.web.answering import Answered, answered
 from coach.web.door import Door
+from coach.web.meetings import session_out
 from coach.web.problems import documented
 from coach.web.remembered import (
     Erasure,
@@ -210,8 +211,8 @@ async def erase_me(owner: NamedDependency[str], held: NamedDependency[Memory]) -
     operation_id="export_me",
     summary="All that the caller keeps, as JSON lines",
     description=(
-        'One kept reflection a line, the oldest first, and a last line `{"object": "end", "reflections": N}`: '
-        "where that is missing, the export broke off."
+        "One kept reflection a line, the oldest first, then sessions as their host sees them, and a last line "
+        '`{"object": "end", ...}` with both counts: where that is missing, the export broke off.'
     ),
     media_type=MediaType.TEXT,
     responses={
@@ -230,12 +231,15 @@ async def export_me(owner: NamedDependency[str], coach: NamedDependency[Coach], 
 
 
 async def lines(closings: Mapping[str, Closing], memory: Memory, owner: str | None) -> AsyncGenerator[bytes, None]:
-    """Every kept reflection of an owner, a line each, and a last line that says how many they were."""
-    count = 0
+    """What an owner keeps: every reflection, a line each, every session as its host sees it, and a last line that says how many they were."""
+    count = meetings = 0
     async for kept in memory.journal.everything(owner):
         count += 1
         yield encode(kept_whole(kept, closings)) + b"\n"
-    yield encode({"object": "end", "reflections": count}) + b"\n"
+    async for session in memory.sessions.of(owner):
+        meetings += 1
+        yield encode(session_out(session)) + b"\n"
+    yield encode({"object": "end", "reflections": count, "sessions": meetings}) + b"\n"
 
 
 HANDLERS = (

@@ -56,6 +56,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "journal-unavailable": Kind(503, "What is kept cannot be reached just now", "Nothing that was kept is lost. Retry-After says when to try again."),
     "journal-busy": Kind(503, "The place where things are kept is busy", "Nothing was changed. Retry-After says when to try again."),
     "store-key-wrong": Kind(503, "What is kept cannot be read", "It is encrypted, and the key that was set does not fit. That is for the operator."),
+    "deadline-passed": Kind(409, "It comes after the deadline", "The host set until when members hand in; it can still be told in the meeting."),
     "group-size": Kind(422, "The group is too small or too large", "`detail` says how many the protocol is for."),
     "slot-size": Kind(422, "The slot does not fit", "`least` and `most` are the minutes that would."),
     "same-alias": Kind(422, "Two members go by one name", "On the sheet nobody could tell them apart."),
@@ -66,7 +67,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "conflict": Kind(409, "Something else was written at the same moment", "Read the reflection again, then send yours again if it still fits."),
     "already-answered": Kind(409, "These words are there already", "The question was answered with them, and the next one was asked."),
     "conversation-full": Kind(409, "The conversation has its most exchanges", "A new reflection can begin where it ended."),
-    "not-kept": Kind(404, "There is no such reflection", "It was never kept, has expired, was erased, or another key or token opens it."),
+    "not-kept": Kind(404, "There is nothing of that name", "It was never kept, has expired, was erased, or another key, token or link opens it."),
     "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }

@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from coach.paper.page import PAPERS, style_hash
 from coach.settings import LOOPBACK, Settings
 from coach.web.about import STYLE_HASH
 from coach.web.requests import request_id
@@ -17,7 +18,16 @@ _DOCUMENTATION = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )  # Swagger UI starts from a script in its page
-_POLICIES = {"/schema": _DOCUMENTATION, "/about": f"default-src 'none'; style-src '{STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'"}
+_STYLES = " ".join(f"'{style_hash(paper)}'" for paper in PAPERS)  # the print view opens from these pages, and keeps their policy
+_GROUP = (
+    f"default-src 'none'; script-src 'self'; style-src 'self' {_STYLES}; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'"
+)
+_POLICIES = {
+    **dict.fromkeys(("/host", "/meet", "/run"), _GROUP),
+    "/schema": _DOCUMENTATION,
+    "/about": f"default-src 'none'; style-src '{STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'",
+}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

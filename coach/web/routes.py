@@ -185,6 +185,7 @@ HOME = """Coach is running.
 
 POST /v1/reflections   a challenge in, questions out
 POST /v1/checks        is a sentence a question that leaves the answer with the person asked?
+GET  /host             prepare a peer session
 GET  /about            who answers, where your words go, what is kept
 GET  /schema           documentation
 GET  /health/ready     how each part is

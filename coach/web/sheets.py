@@ -97,6 +97,15 @@ class ThemeOut(msgspec.Struct, frozen=True):
     questions: list[QuestionOut]
 
 
+class CarriedOut(msgspec.Struct, frozen=True):
+    """What a member marked to share of what came of the last session, word for word."""
+
+    alias: str
+    tried: str
+    happened: str
+    learned: str
+
+
 class MemberPageOut(msgspec.Struct, frozen=True):
     """For one member's eyes. Evidence points into the request."""
 
@@ -129,6 +138,7 @@ class SheetOut(msgspec.Struct, frozen=True):
     rounds: list[RoundOut]
     closing: list[StepOut]
     themes: list[ThemeOut]
+    carried: list[CarriedOut]
     listening: list[QuestionOut]
     slip: str
     report_back: str
@@ -165,6 +175,7 @@ def sheet_out(sheet: Sheet, lengths: Iterable[tuple[int, int]]) -> SheetOut:
         rounds=[RoundOut(case.giver, dict(case.roles), [_step(step) for step in case.steps]) for case in sheet.cases],
         closing=[_step(step) for step in sheet.closing],
         themes=[ThemeOut(theme.text, _asked(theme.questions)) for theme in sheet.themes],
+        carried=[CarriedOut(alias, report.tried, report.happened, report.learned) for alias, report in sheet.carried],
         listening=_asked(sheet.listening),
         slip=sheet.words.slip,
         report_back=sheet.words.report,

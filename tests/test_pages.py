@@ -1,0 +1,239 @@
+"""The pages of a group in a real browser: made, handed in, printed, run; by keyboard, on a phone, in the dark, without a line."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import breaches, browser
+from tests.conftest import serving
+from tests.test_meetings import FUNCTIONS
+from tests.test_prepare import CRISIS, G1, NAMES
+
+SHOTS = Path(__file__).parent / "pictures" / "pages"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def service(remembering_coach):
+    """A service that keeps sessions in a database of its own."""
+    with serving(remembering_coach) as url:
+        yield url
+
+
+@pytest.fixture
+def open_page(chromium):
+    """A page in a context of its own; at the end nothing was thrown and nothing was refused by the policy."""
+    contexts, troubles = [], []
+
+    def opened(address, **options):
+        context = chromium.new_context(**options)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda told: troubles.append(told.text) if "Content Security" in told.text else None)
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def made(page: Page, service: str, count: int = 4) -> list[str]:
+    """A host makes a session; the members' links."""
+    expect(page.locator("#make")).to_be_visible()
+    page.fill("#name", "Seam circle")
+    for place in range(count):
+        page.fill(f'[aria-label="Name of member {place + 1}"]', NAMES[place])
+        page.fill(f'[aria-label="Function of member {place + 1}"]', FUNCTIONS[place])
+    page.fill("#starts", "2026-12-12T10:00")
+    page.get_by_role("button", name="Make the invitations").click()
+    expect(page.locator("#made")).to_be_visible()
+    return page.locator("#links code").all_inner_texts()
+
+
+def handed_in(page: Page, text: str) -> None:
+    """A member writes and hands in."""
+    expect(page.locator("#seat")).to_be_visible()
+    page.fill("#challenge", text)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.locator("#said")).to_contain_text("Handed in")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_group_from_the_first_name_to_the_last_minute(service, open_page, database):
+    """The host makes it, four hand in, the sheet is made, everybody reads and runs it; axe finds nothing in any state."""
+    host = open_page(f"{service}/host", viewport={"width": 1000, "height": 900})
+    assert breaches(host) == []
+    links = made(host, service)
+    assert breaches(host) == []
+    host.get_by_role("button", name=f"Copy the link of {NAMES[0]}").click()
+    assert host.evaluate("navigator.clipboard.readText()") == links[0]
+    for place, link in enumerate(links):
+        member = open_page(link, viewport={"width": 390, "height": 844})
+        handed_in(member, G1[place]["text"])
+        assert breaches(member) == []
+        assert member.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    host.get_by_role("button", name="Look again").click()
+    expect(host.locator("#attending")).not_to_contain_text("not yet")
+    assert not any(row["text"][:40] in host.content() for row in G1)
+    host.get_by_role("button", name="Make the sheet").click()
+    expect(host.locator("#ready")).to_be_visible()
+    expect(host.locator("#said")).to_contain_text("Peer learning round")
+    assert breaches(host) == []
+    with host.expect_download() as download:
+        host.get_by_role("button", name="PDF").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+    with host.context.expect_page() as printed:
+        host.get_by_role("button", name="Print view").click()
+    expect(printed.value.locator("h1")).to_contain_text("90 minutes")
+    assert printed.value.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") == "752px"
+    member = open_page(links[1])
+    expect(member.locator("#own li").first).to_be_visible()
+    assert breaches(member) == []
+    member.get_by_role("link", name="Run view").click()
+    expect(member.locator("#session")).to_be_visible()
+    assert breaches(member) == []
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_run_view_goes_on_without_a_line(service, open_page, database):
+    """Once it is open nothing more is asked of the service: the clock runs, the phases move, by mouse and by keys if they are wanted."""
+    host = open_page(f"{service}/host")
+    made(host, service)
+    host.get_by_role("button", name="Make the sheet").click()
+    host.get_by_role("link", name="Run the session").click()
+    expect(host.locator("#session")).to_be_visible()
+    host.context.set_offline(offline=True)
+    first = host.locator("#name").inner_text()
+    whole = host.locator("#clock").inner_text()
+    host.get_by_role("button", name="Start").click()
+    expect(host.locator("#clock")).not_to_have_text(whole)
+    host.get_by_role("button", name="Pause").click()
+    stopped = host.locator("#clock").inner_text()
+    host.wait_for_timeout(1200)
+    assert host.locator("#clock").inner_text() == stopped
+    host.get_by_role("button", name="Next phase").click()
+    expect(host.locator("#name")).not_to_have_text(first)
+    host.keyboard.press("ArrowLeft")
+    expect(host.locator("#name")).not_to_have_text(first)
+    host.get_by_label("Keys:").check()
+    host.locator("#name").focus()
+    host.keyboard.press("ArrowLeft")
+    expect(host.locator("#name")).to_have_text(first)
+    host.keyboard.press("Space")
+    expect(host.get_by_role("button", name="Pause")).to_be_visible()
+    seen = {first}
+    while host.get_by_role("button", name="Next phase").is_enabled():
+        host.get_by_role("button", name="Next phase").click()
+        seen.add(host.locator("#name").inner_text())
+    expect(host.locator("#next")).to_have_text("This is the last phase.")
+    assert len(seen) > 6
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_was_typed_survives_a_broken_line(service, open_page, database):
+    """It says so, keeps the words, and hands them in when the line is back."""
+    host = open_page(f"{service}/host")
+    links = made(host, service)
+    member = open_page(links[0])
+    expect(member.locator("#seat")).to_be_visible()
+    member.fill("#challenge", G1[0]["text"])
+    member.context.set_offline(offline=True)
+    member.get_by_role("button", name="Hand in").click()
+    expect(member.locator("#said")).to_contain_text("The line is down")
+    assert member.input_value("#challenge") == G1[0]["text"]
+    member.context.set_offline(offline=False)
+    member.get_by_role("button", name="Hand in").click()
+    expect(member.locator("#said")).to_contain_text("Handed in")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_crisis_is_answered_on_the_members_page_alone(service, open_page, database):
+    """Where help is stands first, the words are gone, and the host sees a member who has handed in."""
+    host = open_page(f"{service}/host")
+    links = made(host, service)
+    member = open_page(links[0])
+    expect(member.locator("#seat")).to_be_visible()
+    member.fill("#challenge", CRISIS)
+    member.get_by_role("button", name="Hand in").click()
+    expect(member.locator("#help")).to_be_visible()
+    expect(member.locator("#said")).to_have_text("What you wrote was not kept.")
+    assert member.input_value("#challenge") == ""
+    assert breaches(member) == []
+    host.get_by_role("button", name="Look again").click()
+    expect(host.locator("#attending li").first).to_contain_text("has handed in")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_by_keyboard_alone_and_with_names_that_would_like_to_be_something_else(service, open_page, database):
+    """From the first field to the invitations; a name stays a name."""
+    host = open_page(f"{service}/host")
+    expect(host.locator("#make")).to_be_visible()
+    host.locator("#name").focus()
+    host.keyboard.type("Circle <b>one</b>")
+    for name in ("<img src=x onerror=alert(1)>", "Ben", "Cem", "Dee"):
+        host.keyboard.press("Tab")
+        if host.evaluate("document.activeElement.textContent") == "Remove":
+            host.keyboard.press("Tab")
+        host.keyboard.type(name)
+        host.keyboard.press("Tab")
+        host.keyboard.type("sales")
+    for _ in range(16):
+        host.keyboard.press("Tab")
+        if host.evaluate("document.activeElement.textContent") == "Make the invitations":
+            break
+    host.keyboard.press("Enter")
+    expect(host.locator("#made")).to_be_visible()
+    expect(host.locator("#title")).to_have_text("Circle <b>one</b>")
+    expect(host.locator("#links")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert host.locator("#made img, #made b").count() == 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"color_scheme": "dark"}, {"forced_colors": "active"}, {"viewport": {"width": 320, "height": 640}}], ids=["dark", "forced", "320"]
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_in_the_dark_in_forced_colours_and_at_320_pixels(service, open_page, options, database):
+    """Nothing to scroll sideways, nothing too faint."""
+    host = open_page(f"{service}/host", **options)
+    links = made(host, service)
+    member = open_page(links[0], **options)
+    expect(member.locator("#seat")).to_be_visible()
+    for page in (host, member):
+        assert breaches(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_link_that_opens_nothing_says_so(service, open_page, database):
+    """In plain words, with nothing else on the page."""
+    page = open_page(f"{service}/meet/g_nowhere#mt_nobody")
+    expect(page.locator("#said")).to_contain_text("There is nothing of this name for you")
+    assert not page.locator("#seat").is_visible()
+
+
+def test_pages_ask_no_other_host():
+    """Every address in them begins here."""
+    folder = Path(__file__).parent.parent / "coach" / "web" / "pages"
+    for path in folder.iterdir():
+        assert not re.findall(r"https?://|//[a-z]", path.read_text(encoding="utf-8").replace("// ", "")), path.name
+
+
+def test_axe_finds_what_is_wrong(chromium):
+    """Else its silence would mean nothing."""
+    page = chromium.new_page()
+    page.set_content("<html><body><img src='data:,'><p style='color:#bbb;background:#fff'>faint</p></body></html>")
+    found = " ".join(breaches(page))
+    assert "image-alt" in found
+    assert "color-contrast" in found
+    page.close()
