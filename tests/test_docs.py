@@ -11,7 +11,7 @@ import pytest
 
 from coach.cli import COMMANDS
 from coach.settings import Settings
-from coach.web.routes import HANDLERS
+from coach.web import convening, group_pages, keeping, preparing, routes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def test_the_readme_names_every_setting_command_and_address():
         assert f"`{item.metadata['variable']}`" in README
     for name in COMMANDS:
         assert f"coach {name}" in README
-    for handler in HANDLERS:
+    for handler in (*routes.HANDLERS, *keeping.HANDLERS, *preparing.HANDLERS, *convening.HANDLERS, *group_pages.HANDLERS):
         for path in handler.paths:
             assert path.split("{")[0].rstrip("/") in README
     for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines():

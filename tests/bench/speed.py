@@ -22,6 +22,7 @@ from coach.knowledge.embedders import MiniLM
 
 CASES = Path(__file__).parent.parent / "cases"
 COACH = [sys.executable, "-m", "coach"]
+SHEET_WORDS = 400
 WARM, ONE_CLIENT, CLIENTS, EACH = 10, 100, 8, 25
 
 
@@ -127,6 +128,22 @@ def crowded(url: str) -> list[float]:
         return [taken for many in pool.map(one, range(CLIENTS)) for taken in many]
 
 
+def sheets(url: str) -> tuple[float, float]:
+    """Seconds for a sheet of six members with long cases, and how many more for its PDF, p50 of five groups each."""
+    made, printed = [], []
+    with httpx.Client(base_url=url, timeout=60) as client:
+        for number in range(10):
+            cases = [f"{text} {text}" for text in writeups(60)][number * 6 : number * 6 + 6]
+            members = [
+                {"alias": f"M{at}", "function": f"function {at}", "challenge": " ".join(text.split()[:SHEET_WORDS])} for at, text in enumerate(cases)
+            ]
+            started = time.perf_counter()
+            accept = "application/pdf" if number % 2 else "application/json"
+            client.post("/v1/sheets", json={"members": members, "minutes": 90}, headers={"accept": accept}).raise_for_status()
+            (printed if number % 2 else made).append(time.perf_counter() - started)
+    return statistics.median(made), statistics.median(printed) - statistics.median(made)
+
+
 def main() -> None:
     """Measure everything and print one table."""
     rows: list[tuple[str, float, str, float]] = []
@@ -145,6 +162,9 @@ def main() -> None:
             one, alone = latencies(url)
             row("300 words, one client, p50", statistics.median(one), "ms", 90)
             row("of which all but the embedding", statistics.median(one) - statistics.median(alone), "ms", 12)
+            made, printed = sheets(url)
+            row(f"sheet for six members, {SHEET_WORDS} words each", made, "s", 2)
+            row("its PDF, more than that", printed, "s", 1)
             many = crowded(url)
             row(f"{CLIENTS} clients at once, p99 of {len(many)}", percentile(many, 0.99) / 1000, "s", 1.5)
             row("resident memory after that", process.memory_info().rss / 1e6, "MB", 450)

@@ -24,6 +24,7 @@ from coach.knowledge.files import load
 from coach.knowledge.where import data_folder
 from coach.model import AcknowledgementDraft, Evidence
 from tests.bench.speed import served
+from tests.test_prepare import secrets_of
 
 HERE = Path(__file__).parents[1]
 DEADLINE, GRACE = 25.0, 0.5
@@ -174,6 +175,7 @@ def main() -> None:
                 if row["id"] in RECORDED:
                     recorded.append({"writeup": row["id"], **answers[0][0]})
                 print(f"{row['id']}: {times[-2]:.1f} s, {times[-1]:.1f} s  {dict(counts)}", flush=True)
+            blind(client, rows)
             talked = converse(client, {row["id"]: row["text"] for row in rows}, every="--conversations" in sys.argv)
     print(f"\n{len(times)} answers, all whole and in time (at most {max(times):.1f} s of {DEADLINE + GRACE:.1f}); {dict(counts)}")
     assert counts["drafts"], "the model drafted nothing, so nothing was tried"
@@ -184,6 +186,17 @@ def main() -> None:
         note = "From SmolLM2 with 135 million parameters, a tiny model whose drafts are poor: that is what it is here for. Made by `make test-llm`."
         target = HERE / "receipts" / "tiny_model.json"
         target.write_text(json.dumps({"note": note, "answers": recorded}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def blind(client: httpx.Client, rows: list[dict[str, Any]]) -> None:
+    """A sheet of four who each hold something back, drafted with the real model: nothing of it is on what the group reads."""
+    four = [row for row in rows if row["id"].startswith("g1")]
+    body = {"members": [{"alias": f"M{at}", "challenge": row["text"]} for at, row in enumerate(four)], "minutes": 90, "member_pages": False}
+    told = client.post("/v1/sheets", json=body, headers={"accept": "text/markdown"}, timeout=300).raise_for_status().text.lower()
+    for row in four:
+        assert not secrets_of(row["text"]) & secrets_of(told), row["id"]
+        assert not [name for name in row["people"] if name.lower() in told], row["id"]
+    print("sheet of four, drafted with the model: nothing given away", flush=True)
 
 
 def converse(client: httpx.Client, writeups: dict[str, str], *, every: bool) -> list[str]:
