@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +24,7 @@ from coach.model import Question
 from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import page
-from coach.paper.pdf import pdf
+from coach.paper.pdf import pdf, pdf_aside
 from coach.paper.timeline import timeline
 from coach.prepare import Group, prepare
 from coach.schedule import allot, plan, roles_of, rounds_that_fit, takes
@@ -371,6 +372,14 @@ def test_a_pdf_is_tagged_and_holds_the_pages(sheet):
     assert b"/MarkInfo" in made or b"pdfuaid" in made
     assert len(pdf(sheet, pages=False)) < len(made)
     assert pdf(sheet, paper="letter") != made
+
+
+async def test_a_pdf_set_aside_is_the_same_and_what_fails_is_told(sheet, monkeypatch):
+    """In a process of its own; where that breaks, there is an error and no half of a PDF."""
+    assert len(await pdf_aside(sheet)) == pytest.approx(len(pdf(sheet)), abs=200)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(OSError, match="could not be set"):
+        await pdf_aside(sheet)
 
 
 def test_a_calendar_entry_is_read_by_another_library(sheet):

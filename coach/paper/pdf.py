@@ -1,25 +1,43 @@
 """A sheet as a PDF: tagged, with bookmarks, without a network. What people wrote is data to the template, and never part of it."""
 
+import asyncio
 import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
-from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
-import typst
-
+import coach
 from coach.model import Signpost
 from coach.paper.said import TITLES, carried, parts, span, who
 from coach.paper.timeline import timeline
+from coach.paper.typesetting import typeset
 from coach.sheets import MemberPage, Protocol, Sheet, Step
 
+PATIENCE = 20.0  # seconds for one PDF, which takes a fifth of one
+ROOT = Path(coach.__file__).parent.parent  # from where the package is found, installed or not
 PAPERS: Mapping[str, str] = {"A4": "a4", "letter": "us-letter"}
 
 
 def pdf(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> bytes:
     """The whole sheet, the members' own pages at the end if they are wanted, each on paper of its own. `paper` is A4 or letter."""
-    told = json.dumps(_data(sheet, PAPERS[paper], pages=pages), ensure_ascii=False)
-    with as_file(files("coach.paper").joinpath("sheet.typ")) as template:
-        made: bytes = typst.compile(str(template), sys_inputs={"sheet": told}, ignore_system_fonts=True, format="pdf", pdf_standards=["ua-1"])
+    return typeset(json.dumps(_data(sheet, PAPERS[paper], pages=pages), ensure_ascii=False))
+
+
+async def pdf_aside(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> bytes:
+    """The same, set in a process of its own while others are served. Raises OSError where that fails."""
+    command = (sys.executable, "-m", "coach.paper.typesetting")
+    setting = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd=ROOT)
+    data = json.dumps(_data(sheet, PAPERS[paper], pages=pages), ensure_ascii=False)
+    try:
+        made, _ = await asyncio.wait_for(setting.communicate(data.encode()), PATIENCE)
+    except (TimeoutError, asyncio.CancelledError):
+        setting.kill()
+        await setting.wait()
+        raise
+    if setting.returncode:
+        raise OSError(setting.returncode, "the sheet could not be set")
     return made
 
 

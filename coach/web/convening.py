@@ -140,7 +140,7 @@ async def make_session_sheet(
 
 async def _print(session: Session, circle: Circle) -> SheetOut:
     sheet = await meet.make(session, circle)
-    printed, pages = print_all(sheet, session)
+    printed, pages = await print_all(sheet, session)
     await circle.sessions.print(session.id, printed, pages)
     return msgspec.json.decode(printed, type=Printed).sheet
 

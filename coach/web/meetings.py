@@ -1,5 +1,6 @@
 """What travels over HTTP when a real group meets."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from coach.kept import Report
 from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import PAPERS, own, page, whole
-from coach.paper.pdf import pdf
+from coach.paper.pdf import pdf_aside
 from coach.sessions import Agenda, Handed, Seat, Session
 from coach.sheets import Matter, Sheet, Trust
 from coach.web.schema import ReportRequest, SignpostOut, Tag, Told
@@ -182,7 +183,7 @@ class OwnPrinted(msgspec.Struct, frozen=True):
     html: dict[str, str]
 
 
-def print_all(sheet: Sheet, session: Session) -> tuple[bytes, list[tuple[int, bytes]]]:
+async def print_all(sheet: Sheet, session: Session) -> tuple[bytes, list[tuple[int, bytes]]]:
     """The group's part, which holds nobody's own page, and each member's page, as they are kept."""
     handed = [seat.handed for seat in session.seats]
     wire = sheet_out(sheet, [(len(one.challenge), len(one.report_back)) for one in handed])
@@ -191,7 +192,7 @@ def print_all(sheet: Sheet, session: Session) -> tuple[bytes, list[tuple[int, by
         sheet=msgspec.structs.replace(wire, member_pages=[]),
         markdown=markdown(sheet, pages=False),
         html={paper: page(sheet, paper=paper, pages=False) for paper in PAPERS},
-        pdf={paper: pdf(sheet, paper=paper, pages=False) for paper in PAPERS},
+        pdf=dict(zip(PAPERS, await asyncio.gather(*(pdf_aside(sheet, paper=paper, pages=False) for paper in PAPERS)), strict=True)),
         ics=calendar(sheet, agenda.starts_at, agenda.time_zone) if agenda.starts_at else None,
     )
     pages = [

@@ -13,7 +13,7 @@ from coach.errors import Malformed
 from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import page, style_hash
-from coach.paper.pdf import pdf
+from coach.paper.pdf import pdf_aside
 from coach.prepare import prepare
 from coach.schedule import takes
 from coach.sheets import Sheet
@@ -70,16 +70,16 @@ async def create_sheet(
         sheet = await unless_gone(request, prepare(data.to_group(), coach.groups))
     except Gone:
         return Response(None, status_code=CLIENT_CLOSED_REQUEST)
-    if printed := _printed(sheet, data, request.headers.get("accept", "")):
+    if printed := await _printed(sheet, data, request.headers.get("accept", "")):
         return printed
     lengths = [(len(one.challenge), len(one.report_back)) for one in data.members]
     return Response(sheet_out(sheet, lengths), headers=_PRIVATE)
 
 
-def _printed(sheet: Sheet, data: SheetRequest, accept: str) -> Response[bytes] | Response[str] | None:
+async def _printed(sheet: Sheet, data: SheetRequest, accept: str) -> Response[bytes] | Response[str] | None:
     """The sheet as the caller wants it, if not as JSON."""
     if PDF in accept:
-        return Response(pdf(sheet, paper=data.paper, pages=data.member_pages), media_type=PDF, headers=_named("pdf"))
+        return Response(await pdf_aside(sheet, paper=data.paper, pages=data.member_pages), media_type=PDF, headers=_named("pdf"))
     if ICS in accept:
         if data.starts_at is None:
             raise Malformed("A calendar entry needs to know when it begins.", "/starts_at")
