@@ -24,6 +24,7 @@ from coach.knowledge.shelf import Shelves
 from coach.knowledge.where import data_folder
 from coach.settings import Settings
 from coach.web.app import create_app
+from tests.browser import browser
 
 REQUIRED = bool(os.environ.pop("COACH_REQUIRE_SERVICES", ""))  # taken out, since it is no setting of Coach's
 POSTGRES = "postgresql://root@127.0.0.1:5432/postgres"
@@ -162,3 +163,31 @@ async def memory(remembering_coach):
     found = remembering(remembering_coach.settings)
     yield found
     await found.journal.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser, for one module: while it runs, its driver has this thread's event loop."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(chromium):
+    """A page in a context of its own; at the end nothing was thrown and nothing was refused by the policy."""
+    contexts, troubles = [], []
+
+    def opened(address, **options):
+        context = chromium.new_context(**options)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda told: troubles.append(told.text) if "Content Security" in told.text else None)
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert troubles == []

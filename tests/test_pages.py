@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import breaches, browser
+from tests.browser import breaches
 from tests.conftest import serving
 from tests.test_meetings import FUNCTIONS
 from tests.test_prepare import CRISIS, G1, NAMES
@@ -14,38 +14,11 @@ from tests.test_prepare import CRISIS, G1, NAMES
 SHOTS = Path(__file__).parent / "pictures" / "pages"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
-
-
 @pytest.fixture
 def service(remembering_coach):
     """A service that keeps sessions in a database of its own."""
     with serving(remembering_coach) as url:
         yield url
-
-
-@pytest.fixture
-def open_page(chromium):
-    """A page in a context of its own; at the end nothing was thrown and nothing was refused by the policy."""
-    contexts, troubles = [], []
-
-    def opened(address, **options):
-        context = chromium.new_context(**options)
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda told: troubles.append(told.text) if "Content Security" in told.text else None)
-        page.goto(address)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 def made(page: Page, service: str, count: int = 4) -> list[str]:

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is, as module or modul
     "purge": ("coach.cli.keeping:purging", "Erase what has expired."),
     "migrate": ("coach.cli.keeping:migrate", "Bring the database up to date."),
     "reseal": ("coach.cli.keeping:reseal", "Encrypt what is kept with the newest key."),
+    "widget": ("coach.cli.embedding", "The tags that put the widget on a page."),
     "doctor": ("coach.cli.doctor", "Look at settings, library, index, database, model files and provider."),
     "settings": ("coach.cli.configuring", "Every setting, its value in force, and what it does."),
 }

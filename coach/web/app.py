@@ -16,6 +16,7 @@ from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.convening import HANDLERS as MEETING_ROUTES
 from coach.web.door import Door
 from coach.web.group_pages import HANDLERS as PAGES
+from coach.web.home import HANDLERS as HOME
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
@@ -36,6 +37,7 @@ def create_app(coach: Coach) -> Litestar:
             *GROUP_ROUTES,
             *MEETING_ROUTES,
             *PAGES,
+            *HOME,
             create_static_files_router(assets, directories=[_swagger()], include_in_schema=False),
             create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
         ],

@@ -24,7 +24,7 @@ _GROUP = (
     "base-uri 'none'; form-action 'self'"
 )
 _POLICIES = {
-    **dict.fromkeys(("/host", "/meet", "/run"), _GROUP),
+    **dict.fromkeys(("/host", "/meet", "/run", "/embed"), _GROUP),
     "/schema": _DOCUMENTATION,
     "/about": f"default-src 'none'; style-src '{STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'",
 }
@@ -39,7 +39,8 @@ _HEADERS = (
 async def protect(message: Message, scope: Scope) -> None:
     """Put the request's id and what keeps a browser honest on every response (OWASP Secure Headers)."""
     if message["type"] == "http.response.start":
-        policy = next((policy for path, policy in _POLICIES.items() if scope["path"].startswith(path)), _NOTHING)
+        found = (policy for path, policy in _POLICIES.items() if scope["path"].startswith(path))
+        policy = _GROUP if scope["path"] == "/" else next(found, _NOTHING)
         more = ((b"x-request-id", request_id(scope).encode()), *_HEADERS, (b"content-security-policy", policy.encode()))
         message["headers"] = [*message.get("headers", []), *more]
 

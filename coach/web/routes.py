@@ -175,20 +175,4 @@ def _explained(code: str) -> dict[str, Any]:
     return {"code": code, "status": kind.status, "title": kind.title, "meaning": kind.meaning}
 
 
-@get("/", include_in_schema=False, media_type=MediaType.TEXT)
-async def home() -> str:
-    """What to open, until there is a page."""
-    return HOME
-
-
-HOME = """Coach is running.
-
-POST /v1/reflections   a challenge in, questions out
-POST /v1/checks        is a sentence a question that leaves the answer with the person asked?
-GET  /host             prepare a peer session
-GET  /about            who answers, where your words go, what is kept
-GET  /schema           documentation
-GET  /health/ready     how each part is
-"""
-
-HANDLERS = (create_reflection, create_checks, about_json, about_page, live, ready, problems, one_problem, home)
+HANDLERS = (create_reflection, create_checks, about_json, about_page, live, ready, problems, one_problem)

@@ -1,0 +1,42 @@
+// One sheet for the shadow tree; a page themes it with --rc-* and ::part.
+export const STYLE = `
+:host { --_ink: var(--rc-ink, #1d2a30); --_soft: var(--rc-soft, #57676e); --_line: var(--rc-line, #c8d2d6); --_paper: var(--rc-paper, #fff); --_ground: var(--rc-ground, #f4f2ec);
+  --_accent: var(--rc-accent, #0b5c72); --_on: var(--rc-on-accent, #fff); --_mark: var(--rc-mark, #fbe7a8); --_radius: var(--rc-radius, 10px);
+  display: block; max-width: var(--rc-width, 42rem); font: var(--rc-font, 1.0625rem/1.55 system-ui, sans-serif); color: var(--_ink); text-align: start; }
+:host([hidden]) { display: none; }
+:host([theme="dark"]) { --_ink: var(--rc-ink, #e7ecee); --_soft: var(--rc-soft, #a9b8be); --_line: var(--rc-line, #3a4a52); --_paper: var(--rc-paper, #18242a); --_ground: var(--rc-ground, #10191d);
+  --_accent: var(--rc-accent, #8fd3e8); --_on: var(--rc-on-accent, #10191d); --_mark: var(--rc-mark, #5b4a10); color-scheme: dark; }
+@media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { --_ink: var(--rc-ink, #e7ecee); --_soft: var(--rc-soft, #a9b8be); --_line: var(--rc-line, #3a4a52); --_paper: var(--rc-paper, #18242a);
+  --_ground: var(--rc-ground, #10191d); --_accent: var(--rc-accent, #8fd3e8); --_on: var(--rc-on-accent, #10191d); --_mark: var(--rc-mark, #5b4a10); color-scheme: dark; } }
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+.card { background: var(--_paper); border: 1px solid var(--_line); border-radius: var(--_radius); padding: clamp(1rem, 4vw, 2rem); }
+h2 { font-size: 1.3rem; line-height: 1.25; margin: 0 0 .5rem; }
+p { margin: .3rem 0 .7rem; }
+.soft { color: var(--_soft); font-size: .94em; }
+label { display: block; font-weight: 600; margin: .8rem 0 .3rem; }
+textarea { font: inherit; color: inherit; background: var(--_ground); border: 1px solid var(--_soft); border-radius: calc(var(--_radius) * .6); padding: .7rem .85rem; width: 100%; min-height: 11rem; resize: vertical; }
+textarea.short { min-height: 5.5rem; }
+:host([compact]) textarea { min-height: 6rem; }
+:focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
+.row { display: flex; flex-wrap: wrap; gap: .55rem; align-items: center; margin: .9rem 0 0; }
+button { font: inherit; font-weight: 600; border: 1px solid var(--_accent); border-radius: calc(var(--_radius) * .6); padding: .5rem 1rem; min-height: 2.6rem; background: transparent; color: var(--_accent); cursor: pointer; }
+button.main { background: var(--_accent); color: var(--_on); }
+button[disabled] { opacity: .55; cursor: default; }
+.heard { color: var(--_soft); margin-bottom: 1.1rem; }
+.question { font-size: clamp(1.25rem, 3.4vw, 1.6rem); line-height: 1.35; margin: 0 0 .4rem; font-weight: 500; text-wrap: balance; }
+details { border-top: 1px solid var(--_line); margin-top: 1.1rem; padding-top: .7rem; }
+summary { cursor: pointer; font-weight: 600; min-height: 1.6rem; }
+.told { white-space: pre-wrap; max-height: 16rem; overflow: auto; }
+mark { background: var(--_mark); color: inherit; border-radius: 3px; padding: 0 .1em; }
+.notice { border-left: 4px solid var(--_accent); padding: .2rem .8rem; margin: 1rem 0 0; }
+.help { border: 2px solid var(--_ink); border-radius: var(--_radius); padding: .8rem 1.1rem; }
+.cover { display: flex; gap: .8rem; align-items: center; margin-top: 1.2rem; }
+.cover svg { width: 11rem; height: 1.9rem; flex: none; }
+.check { display: flex; gap: .55rem; align-items: center; font-weight: 400; margin: .8rem 0 0; }
+.check input { width: 1.25rem; height: 1.25rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@media (prefers-reduced-motion: no-preference) { .come { animation: come .35s ease-out; } @keyframes come { from { opacity: 0; transform: translateY(.4rem); } } }
+@media (forced-colors: active) { button { border: 2px solid; } mark { outline: 2px solid; } }
+@media print { button, .cover, details { display: none; } .card { border: 0; padding: 0; } }
+`;

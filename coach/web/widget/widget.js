@@ -1,0 +1,291 @@
+// <reflection-coach endpoint="https://coach.example"></reflection-coach>: a manager writes, is heard, and gets one question at a time.
+// No framework, no cookie, nothing kept unless the person ticks it, nothing asked of any third party. Text of others is set as text, never as HTML.
+import { STYLE } from "./style.js";
+import { TEXTS } from "./texts.js";
+
+const SKILLS = ["active_listening", "managing_conflict", "shared_problem_solving", "self_regulation", "humility", "curiosity", "care"];
+const VIEWS = ["own", "other", "shared"];
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(STYLE);
+
+/** An element: name, attributes, children. Strings become text. */
+function make(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value != null) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child != null && child !== false));
+  return made;
+}
+
+/** Server-Sent Events of a response, one by one. */
+async function* events(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const found = Object.fromEntries(block.split("\n").filter((line) => !line.startsWith(":")).map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+      if (found.data) yield [found.event, JSON.parse(found.data)];
+    }
+  }
+}
+
+class ReflectionCoach extends HTMLElement {
+  #root = this.attachShadow({ mode: "open" });
+  #live = make("p", { class: "unseen", role: "status", "aria-live": "polite" });
+  #stage = make("div", { class: "card", part: "card" });
+  #text = "";
+  #exchanges = [];
+  #queue = [];
+  #current = null;
+  #heard = "";
+  #touched = { skills: new Set(), views: new Set() };
+  #stop = null;
+  #again = null;
+  #more = {};
+
+  set texts(value) { this.#more = value; if (this.isConnected) this.#begin(); }
+  get #lang() { return (this.getAttribute("lang") || document.documentElement.lang || "en").toLowerCase(); }
+  get #base() { return this.getAttribute("endpoint") || new URL("../..", import.meta.url).href; }
+  get #store() { return `reflection-coach ${this.#base}`; }
+
+  #say(key, values = {}) {
+    const short = this.#lang.split("-")[0];
+    const text = { ...TEXTS.en, ...TEXTS[short], ...this.#more[short] }[key] ?? key;
+    return Object.entries(values).reduce((said, [name, value]) => said.replace(`{${name}}`, value), text);
+  }
+  #tell(name, detail = {}) { this.dispatchEvent(new CustomEvent(`rc:${name}`, { detail, bubbles: true, composed: true })); }
+  #announce(text) { this.#live.textContent = text; }
+
+  /** Put something on the stage. Whoever was in here stays in here: what they pressed is gone, so the focus goes to what came instead. */
+  #put(target, ...children) {
+    const inside = this.#root.activeElement !== null;
+    this.#stage.replaceChildren(...children.filter((child) => child != null && child !== false && child !== ""));
+    if (inside && target) target.focus({ preventScroll: true });
+  }
+
+  connectedCallback() {
+    this.#root.adoptedStyleSheets = [sheet];
+    this.#root.replaceChildren(this.#stage, this.#live);
+    this.#root.addEventListener("keydown", (event) => event.key === "Escape" && this.#stop?.abort());
+    this.#restore();
+    this.#begin();
+    this.#tell("ready");
+  }
+  disconnectedCallback() { this.#stop?.abort(); }
+
+  /** Reflect on a text, as if it had been typed and sent. */
+  ask(text) { this.#text = text; return this.#send(this.#first()); }
+  /** Forget everything, here and on this device. */
+  reset() {
+    this.#stop?.abort();
+    this.#forget();
+    [this.#text, this.#exchanges, this.#queue, this.#current, this.#heard] = ["", [], [], null, ""];
+    this.#touched = { skills: new Set(), views: new Set() };
+    this.#begin();
+  }
+  /** What was said so far, as Markdown. */
+  export() {
+    const lines = this.#exchanges.map(({ question, reply }) => `**${question}**\n\n${reply ?? ""}`.trim());
+    return [`# ${this.#say("summary")}`, this.#text.trim(), ...lines].filter(Boolean).join("\n\n") + "\n";
+  }
+
+  #keeping() { try { return localStorage.getItem(this.#store) !== null; } catch { return false; } } // storage may be closed to us, in a frame say
+  #forget() { if (this.#keeping()) localStorage.removeItem(this.#store); }
+  #remember() { if (this.#keeping()) localStorage.setItem(this.#store, JSON.stringify({ text: this.#text, exchanges: this.#exchanges })); }
+  #restore() {
+    if (!this.#keeping()) return;
+    const { text = "", exchanges = [] } = JSON.parse(localStorage.getItem(this.#store));
+    [this.#text, this.#exchanges] = [text, exchanges];
+  }
+
+  async #facts(place) {
+    try {
+      const facts = await (await fetch(new URL("v1/about", this.#base), { credentials: "omit" })).json();
+      const goes = facts.sent_to.length ? this.#say("leaves", { to: facts.sent_to.join(", ") }) : this.#say("stays");
+      place.append(make("p", { lang: facts.language }, facts.what), make("p", {}, goes), make("p", { lang: facts.language }, facts.erase));
+    } catch { place.append(make("p", {}, this.#say("lost"))); }
+  }
+
+  #begin() {
+    const count = make("span", { class: "soft" });
+    const area = make("textarea", { id: "text", part: "text", maxlength: 12000, "aria-describedby": "hint", oninput: () => {
+      this.#text = area.value;
+      const words = area.value.split(/\s+/).filter(Boolean).length;
+      count.textContent = words ? this.#say("words", { n: words.toLocaleString(this.#lang) }) : "";
+      this.#remember();
+    } });
+    area.value = this.#text;
+    const keep = make("input", { type: "checkbox", onchange: () => {
+      if (!keep.checked) return this.#forget();
+      try { localStorage.setItem(this.#store, "{}"); this.#remember(); } catch { keep.checked = false; }
+    } });
+    keep.checked = this.#keeping();
+    const who = make("details", { open: true }, make("summary", {}, this.#say("more")));
+    const examples = make("details", {}, make("summary", {}, this.#say("examples")),
+      ...["example1", "example2"].map((key) => make("p", { class: "soft" }, this.#say(key))));
+    const form = make("form", { onsubmit: (event) => { event.preventDefault(); if (area.value.trim()) this.#send(this.#first()); else area.focus(); } },
+      make("label", { for: "text" }, this.#say("ask")), area, make("p", { id: "hint", class: "soft" }, this.#say("hint"), " ", count),
+      make("div", { class: "row" }, make("button", { class: "main", part: "button" }, this.#say("reflect"))),
+      make("label", { class: "check" }, keep, this.#say("keep")));
+    this.#put(area, make("h2", {}, this.#say("title")), who, form, examples);
+    this.#facts(who);
+  }
+
+  #body(more) {
+    const listed = (name) => (this.getAttribute(name) ?? "").split(",").map((one) => one.trim()).filter(Boolean);
+    const body = { challenge: this.#text, language: this.#lang, ...more };
+    if (listed("focus").length) body.focus = listed("focus");
+    if (listed("functions").length) body.functions = listed("functions");
+    if (this.hasAttribute("store")) body.store = true;
+    return body;
+  }
+  #first() { return { count: Number(this.getAttribute("count")) || 3 }; }
+
+  async #send(more) {
+    this.#again = more;
+    this.#stop?.abort();
+    const stop = (this.#stop = new AbortController());
+    const cancel = make("button", { onclick: () => stop.abort() }, this.#say("cancel"));
+    this.#put(cancel, make("p", { class: "soft" }, this.#say("reading")), make("div", { class: "row" }, cancel));
+    this.#announce(this.#say("reading"));
+    this.#queue = [];
+    let shown = false;
+    const notices = [];
+    try {
+      const key = this.getAttribute("key");
+      const answer = await fetch(new URL("v1/reflections", this.#base), {
+        method: "POST", signal: stop.signal, credentials: "omit", referrerPolicy: "no-referrer", body: JSON.stringify(this.#body(more)),
+        headers: { "content-type": "application/json", accept: "text/event-stream", ...(key ? { authorization: `Bearer ${key}` } : {}) },
+      });
+      if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? this.#say("lost"));
+      let ended = false;
+      for await (const [name, data] of events(answer)) {
+        if (name === "opened") this.#tell("opened", data);
+        else if (name === "signpost") { this.#signpost(data); return; }
+        else if (name === "acknowledged") this.#heard = data.text;
+        else if (name === "notice") notices.push(data);
+        else if (name === "failed") throw new Error(data.detail);
+        else if (name === "closed") { ended = true; this.#tell("closed", data); }
+        else if (name === "asked") {
+          this.#queue.push(data);
+          this.#tell("question", data.question);
+          if (!shown) { shown = true; this.#next(notices); }
+        }
+      }
+      if (!ended) throw new Error(this.#say("lost"));
+      if (!shown) notices.some((one) => one.code === "finished") ? this.#end() : this.#trouble(notices.map((one) => one.message).join(" "));
+    } catch (error) {
+      if (stop.signal.aborted) return this.#current ? this.#show([]) : this.#begin();
+      this.#tell("error", { message: error.message });
+      if (!shown) this.#trouble(error instanceof TypeError ? this.#say("lost") : error.message);
+    } finally {
+      if (this.#stop === stop) this.#stop = null;
+    }
+  }
+
+  #next(notices) { this.#current = this.#queue.shift(); this.#show(notices); }
+
+  #show(notices) {
+    const { question, guidance } = this.#current;
+    this.#touched.skills.add(question.skill);
+    this.#touched.views.add(question.perspective);
+    const area = make("textarea", { class: "short", id: "reply", maxlength: 4000 });
+    const move = (name) => make("button", { type: "button", onclick: () => this.#move(name, area.value) }, this.#say(name));
+    const form = make("form", { onsubmit: (event) => { event.preventDefault(); if (area.value.trim()) this.#move("reply", area.value); else area.focus(); } },
+      make("label", { for: "reply" }, this.#say("your")), area,
+      make("div", { class: "row" }, make("button", { class: "main", part: "button" }, this.#say("answer")), move("another"), move("deeper"), move("skip"),
+        make("button", { type: "button", onclick: () => this.#move("wrap_up", area.value) }, this.#say("end"))));
+    const asked = make("p", { class: "question", part: "question", lang: "en", tabindex: "-1" }, question.text);
+    this.#put(asked, make("div", { class: "come" }, this.#heard && make("p", { class: "heard", lang: "en" }, this.#heard), asked), form,
+      ...notices.filter((one) => one.code !== "answered-in-english").map((one) => make("p", { class: "notice", lang: "en" }, one.message)),
+      this.#own(question), this.#library(guidance), this.#cover());
+    this.#announce(`${this.#heard} ${question.text}`.trim());
+  }
+
+  #move(move, reply) {
+    const text = reply.trim();
+    this.#exchanges.push({ question: this.#current.question.text, reply: text || null });
+    this.#remember();
+    this.#tell("reply", { move, reply: text });
+    if (!text && (move === "skip" || move === "another") && this.#queue.length) {
+      this.#heard = "";
+      return this.#next([]);
+    }
+    return this.#send({ exchanges: this.#exchanges.slice(-24), move });
+  }
+
+  /** The person's own words, with those marked that the question quotes. Offsets count code points. */
+  #own(question) {
+    const texts = { "/challenge": this.#text };
+    this.#exchanges.slice(-24).forEach(({ reply }, at) => { if (reply) texts[`/exchanges/${at}/reply`] = reply; });
+    const marked = question.evidence.find((one) => texts[one.of]);
+    if (!marked) return null;
+    const points = [...texts[marked.of]];
+    const piece = (from, to) => points.slice(from, to).join("");
+    return make("details", {}, make("summary", {}, this.#say("own")),
+      make("p", { class: "told" }, piece(0, marked.start), make("mark", {}, piece(marked.start, marked.end)), piece(marked.end)));
+  }
+
+  #library(guidance) {
+    if (!guidance.length) return null;
+    return make("details", { lang: "en" }, make("summary", {}, this.#say("guidance")),
+      ...guidance.flatMap((one) => [make("p", {}, make("strong", {}, one.title)), make("p", {}, one.excerpt),
+        make("p", { class: "soft" }, one.sources.map((source) => `${source.author}, ${source.title}, ${source.year}`).join("; "))]));
+  }
+
+  /** Which skills and whose views were touched: dots, and the same in words. */
+  #cover() {
+    const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    picture.setAttribute("viewBox", "0 0 176 30");
+    picture.setAttribute("aria-hidden", "true");
+    const dot = (x, filled, square) => {
+      const made = document.createElementNS(picture.namespaceURI, square ? "rect" : "circle");
+      for (const [key, value] of Object.entries({ ...(square ? { x: x - 6, y: 9, width: 12, height: 12 } : { cx: x, cy: 15, r: 6 }), fill: filled ? "currentColor" : "none", stroke: "currentColor" })) made.setAttribute(key, value);
+      picture.append(made);
+    };
+    SKILLS.forEach((skill, at) => dot(10 + at * 16, this.#touched.skills.has(skill), false));
+    VIEWS.forEach((view, at) => dot(134 + at * 16, this.#touched.views.has(view), true));
+    const words = (set) => [...set].map((one) => one.replaceAll("_", " ")).join(", ");
+    return make("div", { class: "cover soft" }, picture, make("span", {}, `${this.#say("touched")}: `, make("span", { lang: "en" }, words(this.#touched.skills)), `; ${this.#say("views")}: `, make("span", { lang: "en" }, words(this.#touched.views))));
+  }
+
+  #signpost(data) {
+    this.#tell("signpost", data);
+    this.#forget();
+    const lines = data.help.map((one) => make("p", {}, make("strong", {}, `${one.name}: ${one.contact}`), make("br"), `${one.what}; ${one.hours}`));
+    const heading = make("h2", { tabindex: "-1" }, this.#say("help"));
+    this.#put(heading, make("div", { class: "help", part: "signpost" }, heading, make("p", {}, data.text),
+      data.emergency && make("p", {}, make("strong", {}, `${this.#say("emergency")}: ${data.emergency}`)), ...lines));
+    this.#announce(data.text);
+  }
+
+  #trouble(message) {
+    const back = () => (this.#exchanges.length && this.#current ? this.#show([]) : this.#begin());
+    const retry = make("button", { class: "main", onclick: () => this.#send(this.#again) }, this.#say("retry"));
+    this.#put(retry, make("p", { class: "notice" }, message), make("div", { class: "row" }, retry, make("button", { onclick: back }, this.#say("cancel"))));
+    this.#announce(message);
+  }
+
+  #end() {
+    const area = make("textarea", { id: "all", part: "text" });
+    area.value = this.export();
+    const said = make("span", { class: "soft", role: "status" });
+    this.#put(area, make("h2", {}, this.#say("summary")), make("p", { class: "soft" }, this.#say("summaryHint")),
+      make("label", { for: "all", class: "unseen" }, this.#say("summary")), area,
+      make("div", { class: "row" },
+        make("button", { class: "main", onclick: async () => { await navigator.clipboard.writeText(area.value); said.textContent = this.#say("copied"); } }, this.#say("copy")),
+        make("button", { onclick: () => make("a", { href: URL.createObjectURL(new Blob([area.value], { type: "text/markdown" })), download: "reflection.md" }).click() }, this.#say("download")),
+        make("button", { onclick: () => print() }, this.#say("print")),
+        make("button", { onclick: () => { this.reset(); this.#announce(this.#say("erased")); } }, this.#say("erase")), said));
+    this.#announce(this.#say("summary"));
+  }
+}
+
+customElements.define("reflection-coach", ReflectionCoach);

@@ -1,0 +1,276 @@
+"""The widget in a real browser: on our page and on a stranger's, by mouse and by keyboard, with a service that is well and with one that is not."""
+
+import gzip
+import http.server
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from coach.web import widget
+from tests.browser import breaches
+from tests.conftest import WRITEUPS, serving
+
+TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
+CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
+W = "reflection-coach"
+STRICT = "default-src 'none'; script-src {service}; connect-src {service}; frame-src 'self'; base-uri 'none'"
+
+
+@contextmanager
+def elsewhere(answer):
+    """A server of somebody else's: `answer` is given each request's handler."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self)
+
+        def do_POST(self):
+            answer(self)
+
+        def do_OPTIONS(self):
+            answer(self)
+
+        def log_message(self, *_args):
+            """Silence."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def said(handler, body, kind="text/html; charset=utf-8", status=200, **headers):
+    """One answer."""
+    handler.send_response(status)
+    for name, value in {"content-type": kind, "access-control-allow-origin": "*", "access-control-allow-headers": "*", **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body.encode())
+
+
+def reflect(page: Page, text: str = TEXT) -> None:
+    """Write and send."""
+    page.locator(f"{W} #text").fill(text)
+    page.get_by_role("button", name="Reflect").click()
+
+
+def test_a_reflection_from_the_first_word_to_the_last(served, open_page):
+    """Disclosure first, then one question at a time, each with its evidence and its passage; at the end the person's own words; axe finds nothing."""
+    page = open_page(f"{served}/", viewport={"width": 1000, "height": 900})
+    expect(page.locator(W)).to_contain_text("A program, not a person")
+    assert breaches(page) == []
+    reflect(page)
+    asked = page.locator(f"{W} .question")
+    expect(asked).to_be_visible()
+    page.wait_for_timeout(400)  # it comes in softly
+    assert breaches(page) == []
+    page.get_by_text("Your words", exact=True).click()
+    assert page.locator(f"{W} mark").inner_text() in TEXT
+    page.get_by_text("From the library").click()
+    expect(page.locator(f"{W} details").last).to_contain_text(", 1")
+    seen = [asked.inner_text()]
+    for name, reply in (
+        ("Another question", ""),
+        ("Leave it", ""),
+        ("Answer", "Kofi never says anything."),
+        ("Stay with this", "I have not asked him."),
+    ):
+        if reply:
+            page.locator(f"{W} #reply").fill(reply)
+        page.get_by_role("button", name=name).click()
+        expect(asked).not_to_have_text(seen[-1])
+        seen.append(asked.inner_text())
+        assert page.locator(f"{W} .question").count() == 1
+    assert len(set(seen)) == 5
+    expect(page.locator(f"{W} .cover")).to_contain_text("Touched so far")
+    while not page.locator(f"{W} #all").is_visible():
+        before = page.locator(f"{W} .card").inner_text()
+        page.get_by_role("button", name="Come to an end").click()
+        expect(page.locator(f"{W} .card")).not_to_have_text(before)
+        page.wait_for_timeout(400)
+    assert "Kofi never says anything." in page.locator(f"{W} #all").input_value()
+    assert breaches(page) == []
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "reflection.md"
+    page.get_by_role("button", name="Erase").click()
+    assert page.locator(f"{W} #text").input_value() == ""
+    assert page.evaluate("localStorage.length + document.cookie.length") == 0
+
+
+def test_by_keyboard_alone_the_focus_goes_where_the_question_is(served, open_page):
+    """Tab and Enter; Escape cancels and gives the words back."""
+    page = open_page(f"{served}/")
+    page.locator(f"{W} #text").focus()
+    page.keyboard.insert_text(TEXT)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{W} .question")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.type("He left.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{W} .heard")).to_contain_text("He left")
+    expect(page.locator(f"{W} .question")).to_be_focused()
+
+
+def test_a_question_is_announced_once_and_whole(served, open_page):
+    """Through one polite region."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    asked = page.locator(f"{W} .question")
+    expect(asked).to_be_visible()
+    assert page.locator(f"{W} [aria-live]").count() == 1
+    assert page.locator(f"{W} [aria-live=polite]").inner_text().endswith(asked.inner_text())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"color_scheme": "dark"}, {"forced_colors": "active"}, {"viewport": {"width": 320, "height": 640}}, {"reduced_motion": "reduce"}],
+    ids=["dark", "forced", "320", "still"],
+)
+def test_in_any_light_and_on_a_small_screen(served, open_page, options):
+    """Nothing to scroll sideways, nothing too faint."""
+    page = open_page(f"{served}/", **options)
+    assert breaches(page) == []
+    reflect(page)
+    expect(page.locator(f"{W} .question")).to_be_visible()
+    page.wait_for_timeout(400)
+    assert breaches(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_on_a_strangers_page_with_a_strict_policy(coach, open_page, framed):
+    """Two tags as the service prints them, no inline script or style allowed; also in a frame."""
+    tags = {}
+
+    def answer(handler):
+        if framed and handler.path == "/":
+            said(
+                handler, '<!doctype html><title>t</title><iframe src="/inside" title="coach"></iframe>', content_security_policy=STRICT.format(**tags)
+            )
+        else:
+            said(handler, f"<!doctype html><title>t</title>{tags['snippet']}", content_security_policy=STRICT.format(**tags))
+
+    with elsewhere(answer) as stranger, serving(replace(coach, settings=replace(coach.settings, origins=stranger))) as service:
+        tags |= {"snippet": widget.snippet(service), "service": service}
+        page = open_page(f"{stranger}/")
+        inside = page.frame_locator("iframe") if framed else page
+        inside.locator(f"{W} #text").fill(TEXT)
+        inside.get_by_role("button", name="Reflect").click()
+        expect(inside.locator(f"{W} .question")).to_be_visible()
+
+
+def test_a_crisis_replaces_everything(served, open_page):
+    """Where help is, and nothing else; what was kept on the device is gone too."""
+    page = open_page(f"{served}/")
+    page.get_by_label("Keep on this device").check()
+    reflect(page, CRISIS)
+    expect(page.locator(f"{W} .help")).to_contain_text("112")
+    assert page.locator(f"{W} textarea, {W} .question").count() == 0
+    assert page.evaluate("localStorage.length") == 0
+    assert breaches(page) == []
+
+
+def test_what_is_kept_on_the_device_is_kept_only_if_ticked(served, open_page):
+    """And comes back after a reload."""
+    page = open_page(f"{served}/")
+    page.locator(f"{W} #text").fill("Not kept.")
+    page.reload()
+    assert page.locator(f"{W} #text").input_value() == ""
+    page.get_by_label("Keep on this device").check()
+    page.locator(f"{W} #text").fill("Kept here.")
+    page.reload()
+    assert page.locator(f"{W} #text").input_value() == "Kept here."
+    page.get_by_label("Keep on this device").uncheck()
+    page.reload()
+    assert page.locator(f"{W} #text").input_value() == ""
+
+
+OPENED = 'id: 1\nevent: opened\ndata: {"id": "r_1", "disclosure": ""}\n\n'
+HOSTILE = "What of <img src=x onerror=alert(1)> is yours?"
+ASKED = {"question": {"id": "q1", "text": HOSTILE, "skill": "care", "perspective": "own", "evidence": [], "guidance": []}, "guidance": []}
+WRONG = {
+    "dropped": lambda handler: said(handler, OPENED, "text/event-stream"),
+    "busy": lambda handler: said(handler, json.dumps({"detail": "There is more to answer just now."}), "application/problem+json", 503),
+    "too many": lambda handler: said(handler, json.dumps({"detail": "Too many."}), "application/problem+json", 429),
+    "garbage": lambda handler: said(handler, "event: asked\ndata: {not json\n\n", "text/event-stream"),
+    "failed": lambda handler: said(handler, OPENED + 'event: failed\ndata: {"code": "internal", "detail": "It broke off."}\n\n', "text/event-stream"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_with_a_service_that_is_not_well_nothing_typed_is_lost(served, open_page, kind):
+    """A plain word, the text still there, and another try."""
+    with elsewhere(lambda handler: said(handler, "{}") if handler.command != "POST" else WRONG[kind](handler)) as bad:
+        page = open_page(f"{served}/about")
+        page.goto(f"{bad}/")
+        page.set_content(f'<!doctype html><html lang="en"><script type="module" src="{served}{widget.path()}"></script><{W} endpoint="{bad}/"></{W}>')
+        reflect(page, "I said it in front of everyone, and he has not spoken since.")
+        expect(page.locator(f"{W} .notice")).to_be_visible()
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        page.get_by_role("button", name="Cancel").click()
+        assert page.locator(f"{W} #text").input_value().startswith("I said it")
+
+
+def test_text_that_tries_to_be_html_stays_text(served, open_page):
+    """From the service, from the person, and from a kept draft: no element, no dialog."""
+    stream = OPENED + f"event: asked\ndata: {json.dumps(ASKED)}\n\nevent: closed\ndata: {{}}\n\n"
+    with elsewhere(lambda handler: said(handler, "{}") if handler.command != "POST" else said(handler, stream, "text/event-stream")) as scripted:
+        page = open_page(f"{served}/about")
+        page.goto(f"{scripted}/")
+        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        page.set_content(
+            f'<!doctype html><html lang="en"><script type="module" src="{served}{widget.path()}"></script><{W} endpoint="{scripted}/"></{W}>'
+        )
+        reflect(page, "<script>alert(1)</script> is what I wrote to everybody at work.")
+        expect(page.locator(f"{W} .question")).to_have_text(HOSTILE)
+        assert page.locator(f"{W} img, {W} script").count() == 0
+
+
+def test_a_page_hears_of_it_and_can_ask(served, open_page):
+    """Events that leave the shadow tree; ask, export and reset; texts of four languages and of one's own."""
+    page = open_page(f"{served}/")
+    page.evaluate(
+        """() => { window.heard = []; for (const name of ["opened", "question", "closed"]) addEventListener(`rc:${name}`, () => heard.push(name));
+        document.querySelector("reflection-coach").ask("I said it in front of everyone, and he has not spoken to me since then."); }"""
+    )
+    expect(page.locator(f"{W} .question")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert page.evaluate("[heard[0], heard.at(-1), heard.filter(name => name === 'question').length]") == ["opened", "closed", 3]
+    assert "in front of everyone" in page.evaluate("document.querySelector('reflection-coach').export()")
+    page.evaluate("document.querySelector('reflection-coach').reset()")
+    for language, label in (("de", "Nachdenken"), ("fr", "Réfléchir"), ("es", "Reflexionar")):
+        page.evaluate(
+            f"document.querySelector('reflection-coach').setAttribute('lang', '{language}'), document.querySelector('reflection-coach').reset()"
+        )
+        expect(page.get_by_role("button", name=label, exact=True)).to_be_visible()
+    page.evaluate(
+        "document.querySelector('reflection-coach').lang = 'it'; document.querySelector('reflection-coach').texts = {it: {reflect: 'Rifletti'}}"
+    )
+    expect(page.get_by_role("button", name="Rifletti")).to_be_visible()
+
+
+def test_it_is_small_and_kept_for_a_year_under_the_name_of_its_bytes(served):
+    """At most 20 KB gzipped; another version is not found; the hash in the snippet is that of what is served."""
+    assert len(gzip.compress(widget.module(), 9)) <= 20_000
+    found = httpx.get(f"{served}{widget.path()}")
+    assert found.content == widget.module()
+    assert "immutable" in found.headers["cache-control"]
+    assert found.headers["access-control-allow-origin"] == "*"
+    assert httpx.get(f"{served}/widget/000000000000/widget.js").status_code == 404
+    assert widget.integrity() in widget.snippet(served)
+    assert "innerHTML" not in widget.module().decode()
+    assert b"import " not in widget.module()
+    page = httpx.get(f"{served}/embed")
+    assert "&lt;reflection-coach endpoint=" in page.text
