@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from coach import ids
-from coach.errors import DeadlinePassed, NotKept
+from coach.errors import DeadlinePassed, Malformed, NotKept
 from coach.kept import Report, digest
 from coach.memory import Memory
 from coach.model import Flag, Signpost
@@ -42,6 +42,9 @@ async def convene(agenda: Agenda, members: Sequence[Handed], circle: Circle, own
     """Invite a group. Errors: those of a sheet that could never be made of it; JournalFault."""
     refuse(_group(agenda, members), circle.groups.protocols)
     now = circle.memory.now()
+    if not now < agenda.deadline <= now + timedelta(days=circle.memory.most_days):
+        raise Malformed(f"It has to lie ahead, by at most {circle.memory.most_days} days.", "/deadline")
+    members = [replace(one, challenge="") if _stopped(one.challenge, agenda.language, circle) else one for one in members]
     host, tokens = f"{HOST}{secrets.token_urlsafe(32)}", [f"{MEMBER}{secrets.token_urlsafe(32)}" for _ in members]
     seats = tuple(Seat(number, digest(token), one) for number, (token, one) in enumerate(zip(tokens, members, strict=True)))
     expires = max(now, agenda.deadline) + timedelta(days=days)

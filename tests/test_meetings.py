@@ -142,6 +142,14 @@ def test_a_member_in_a_crisis_is_shown_where_help_is_and_the_host_sees_nothing_o
     assert client.get(seat(made, 3)).json()["challenge"] == ""
 
 
+def test_a_crisis_that_comes_with_the_invitation_is_not_kept_either(client):
+    """Whoever hands it in."""
+    members = [{"alias": NAMES[at], "challenge": CRISIS if at == 1 else G1[at]["text"]} for at in range(4)]
+    made = client.post("/v1/sessions", json={"members": members, "minutes": 90, "deadline": LATER}).json()
+    assert client.get(seat(made, 1)).json()["challenge"] == ""
+    assert client.get(seat(made, 0)).json()["challenge"] == G1[0]["text"]
+
+
 def test_who_withdraws_is_gone_from_everything(client):
     """The part is erased, the sheet made again without it, the invitation opens nothing."""
     made = invited(client, 5)
@@ -203,6 +211,8 @@ def test_a_session_that_could_never_be_is_refused_at_once(client):
         ({"members": [{"alias": "Ada"}, {"alias": "ada"}, {"alias": "Jo"}]}, 422, "same-alias"),
         ({"deadline": "2026-12-12T10:00:00"}, 400, "malformed"),
         ({"retention_days": 999}, 400, "malformed"),
+        ({"deadline": "2020-01-01T00:00:00Z"}, 400, "malformed"),
+        ({"deadline": "2199-01-01T00:00:00Z"}, 400, "malformed"),
     ]
     for change, status, code in bad:
         found = client.post("/v1/sessions", json=body | change)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import random
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -301,6 +302,35 @@ async def test_a_model_that_wants_to_give_secrets_away_does_not_get_to(coach):
     assert of_themes
     for sent in of_themes:
         assert not secrets_of(sent) & {run for row in G1 for run in secrets_of(row["text"])}
+
+
+SECRETS = (
+    "Brontofarm takes us over on the 14th",
+    "Wenzel drinks before the morning shift",
+    "the Zurich bid was forged",
+    "Okonkwo resigns after Easter",
+    "we dumped 40 drums",
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_planted_secrets_of_generated_groups_are_not_given_away(coach, seed):
+    """Any write-ups, a secret planted in each, and a provider that knows them all and asks about nothing else."""
+    chance = random.Random(seed)
+    writers = chance.sample([row["text"] for row in WRITEUPS if row["flag"] is None and row["language"] == "en"], chance.randint(4, 5))
+    texts = [f"{text}\n\nNobody here knows that {secret}." for text, secret in zip(writers, SECRETS, strict=False)]
+    leaks = [f"What would it mean for us that {secret}?" for secret in SECRETS]
+    with FakeProvider(answering(drafted(*leaks, heard="You write it."))) as provider:
+        made = [await prepare(Group(members(len(texts), texts), 90), one.groups) for one in (coach, modelled(coach, provider.url))]
+    for sheet in made:
+        told = read_by_all(sheet)
+        assert not secrets_of(told) & {run for text in texts for run in secrets_of(text)}
+        for word in ("brontofarm", "wenzel", "zurich", "forged", "okonkwo", "easter", "drums"):
+            assert word not in told
+        for at, own in enumerate(sheet.pages):
+            others = " ".join(SECRETS[:at] + SECRETS[at + 1 :])
+            for question in own.questions:
+                assert not set(re.findall(r"Brontofarm|Wenzel|Zurich|Okonkwo", question.draft.text)) & set(re.findall(r"\w+", others))
 
 
 async def test_a_theme_needs_two_and_in_a_larger_group_three(coach):

@@ -238,6 +238,26 @@ def test_text_that_tries_to_be_html_stays_text(served, open_page):
         assert page.locator(f"{W} img, {W} script").count() == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_the_page_asks_to_keep_is_one_reflection_that_goes_on(remembering_coach, open_page, database):
+    """With `store` the replies go to the reflection that is kept, under its own token; quotations still stand in the person's words."""
+    with serving(remembering_coach) as service:
+        page = open_page(f"{service}/")
+        page.evaluate("document.querySelector('reflection-coach').setAttribute('store', '')")
+        reflect(page)
+        asked = page.locator(f"{W} .question")
+        expect(asked).to_be_visible()
+        for reply, name in (("Kofi never says anything.", "Answer"), ("", "Leave it"), ("I have not asked him.", "Answer")):
+            before = asked.inner_text()
+            page.locator(f"{W} #reply").fill(reply)
+            page.get_by_role("button", name=name).click()
+            expect(asked).not_to_have_text(before)
+            for mark in page.locator(f"{W} mark").all_text_contents():
+                assert mark in TEXT + "Kofi never says anything. I have not asked him."
+        (kept,) = httpx.get(f"{service}/v1/reflections").json()["data"]
+        assert kept["replies"] == 3
+
+
 def test_a_page_hears_of_it_and_can_ask(served, open_page):
     """Events that leave the shadow tree; ask, export and reset; texts of four languages and of one's own."""
     page = open_page(f"{served}/")

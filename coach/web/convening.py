@@ -65,7 +65,7 @@ def circle_of(coach: Coach, memory: Memory | None) -> Circle:
     ),
     responses={
         201: ResponseSpec(SessionMade, generate_examples=False, description="The session"),
-        **documented("malformed", "unsupported-media-type", *_SHAPE, *_MISSED),
+        **documented("malformed", "unsupported-media-type", *_SHAPE, "unauthorized", *_MISSED),
     },
     tags=_TAGS,
 )

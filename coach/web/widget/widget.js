@@ -48,6 +48,7 @@ class ReflectionCoach extends HTMLElement {
   #touched = { skills: new Set(), views: new Set() };
   #stop = null;
   #again = null;
+  #kept = null; // where the service keeps it, if the page asked for that: its id, and the token that opens it
   #more = {};
 
   set texts(value) { this.#more = value; if (this.isConnected) this.#begin(); }
@@ -86,7 +87,7 @@ class ReflectionCoach extends HTMLElement {
   reset() {
     this.#stop?.abort();
     this.#forget();
-    [this.#text, this.#exchanges, this.#queue, this.#current, this.#heard] = ["", [], [], null, ""];
+    [this.#text, this.#exchanges, this.#queue, this.#current, this.#heard, this.#kept] = ["", [], [], null, "", null];
     this.#touched = { skills: new Set(), views: new Set() };
     this.#begin();
   }
@@ -140,7 +141,9 @@ class ReflectionCoach extends HTMLElement {
 
   #body(more) {
     const listed = (name) => (this.getAttribute(name) ?? "").split(",").map((one) => one.trim()).filter(Boolean);
-    const body = { challenge: this.#text, language: this.#lang, ...more };
+    if (more.text !== undefined) return more; // a reply to what is kept
+    const body = { challenge: this.#text, ...more };
+    if (this.getAttribute("lang")) body.language = this.#lang;
     if (listed("focus").length) body.focus = listed("focus");
     if (listed("functions").length) body.functions = listed("functions");
     if (this.hasAttribute("store")) body.store = true;
@@ -159,15 +162,19 @@ class ReflectionCoach extends HTMLElement {
     let shown = false;
     const notices = [];
     try {
-      const key = this.getAttribute("key");
-      const answer = await fetch(new URL("v1/reflections", this.#base), {
+      const going = more.text !== undefined;
+      const key = going ? this.#kept.token : this.getAttribute("key");
+      const answer = await fetch(new URL(going ? `v1/reflections/${this.#kept.id}/replies` : "v1/reflections", this.#base), {
         method: "POST", signal: stop.signal, credentials: "omit", referrerPolicy: "no-referrer", body: JSON.stringify(this.#body(more)),
         headers: { "content-type": "application/json", accept: "text/event-stream", ...(key ? { authorization: `Bearer ${key}` } : {}) },
       });
       if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? this.#say("lost"));
       let ended = false;
       for await (const [name, data] of events(answer)) {
-        if (name === "opened") this.#tell("opened", data);
+        if (name === "opened") {
+          if (data.kept?.continue_token) this.#kept = { id: data.id, token: data.kept.continue_token };
+          this.#tell("opened", data);
+        }
         else if (name === "signpost") { this.#signpost(data); return; }
         else if (name === "acknowledged") this.#heard = data.text;
         else if (name === "notice") notices.push(data);
@@ -214,6 +221,7 @@ class ReflectionCoach extends HTMLElement {
     this.#exchanges.push({ question: this.#current.question.text, reply: text || null });
     this.#remember();
     this.#tell("reply", { move, reply: text });
+    if (this.#kept) return this.#send({ to: this.#current.question.id, text, move });
     if (!text && (move === "skip" || move === "another") && this.#queue.length) {
       this.#heard = "";
       return this.#next([]);
@@ -224,7 +232,7 @@ class ReflectionCoach extends HTMLElement {
   /** The person's own words, with those marked that the question quotes. Offsets count code points. */
   #own(question) {
     const texts = { "/challenge": this.#text };
-    this.#exchanges.slice(-24).forEach(({ reply }, at) => { if (reply) texts[`/exchanges/${at}/reply`] = reply; });
+    (this.#kept ? this.#exchanges : this.#exchanges.slice(-24)).forEach(({ reply }, at) => { if (reply) texts[`/exchanges/${at}/reply`] = reply; });
     const marked = question.evidence.find((one) => texts[one.of]);
     if (!marked) return null;
     const points = [...texts[marked.of]];
