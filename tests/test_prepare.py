@@ -13,6 +13,7 @@ from datetime import timedelta
 import httpx
 import icalendar
 import pytest
+import vobject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -421,6 +422,10 @@ def test_a_calendar_entry_is_read_by_another_library(sheet):
     assert event.decoded("dtstart").utcoffset() == timedelta(hours=1)
     assert len(entry.walk("VALARM")) == len(sheet.steps)
     assert entry.walk("VTIMEZONE")
+    read = vobject.readOne(raw.decode()).vevent
+    assert read.dtstart.value.utcoffset() == timedelta(hours=1)
+    assert read.dtend.value - read.dtstart.value == timedelta(minutes=90)
+    assert read.description.value.splitlines()[0] == "Opening"
     for row in G1:
         assert not secrets_of(row["text"]) & secrets_of(raw.decode().lower())
     for starts, zone in (("tomorrow", "Europe/Berlin"), ("2026-12-12T10:00+01:00", "Europe/Berlin"), ("2026-12-12T10:00", "Middle/Earth")):

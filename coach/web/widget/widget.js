@@ -48,6 +48,7 @@ class ReflectionCoach extends HTMLElement {
   #touched = { skills: new Set(), views: new Set() };
   #stop = null;
   #again = null;
+  #known = null; // what the service says of itself
   #kept = null; // where the service keeps it, if the page asked for that: its id, and the token that opens it
   #more = {};
 
@@ -67,6 +68,8 @@ class ReflectionCoach extends HTMLElement {
   /** Put something on the stage. Whoever was in here stays in here: what they pressed is gone, so the focus goes to what came instead. */
   #put(target, ...children) {
     const inside = this.#root.activeElement !== null;
+    const room = this.hasAttribute("compact") || !this.#stop ? 0 : 640; // about what a question takes: made at once, not when it comes
+    this.#stage.style.minHeight = `${Math.max(this.#stage.offsetHeight, room)}px`; // what stands below on the page stays where it is
     this.#stage.replaceChildren(...children.filter((child) => child != null && child !== false && child !== ""));
     if (inside && target) target.focus({ preventScroll: true });
   }
@@ -89,6 +92,8 @@ class ReflectionCoach extends HTMLElement {
     this.#forget();
     [this.#text, this.#exchanges, this.#queue, this.#current, this.#heard, this.#kept] = ["", [], [], null, "", null];
     this.#touched = { skills: new Set(), views: new Set() };
+    this.#stage.replaceChildren();
+    this.#stage.style.minHeight = "";
     this.#begin();
   }
   /** What was said so far, as Markdown. */
@@ -106,15 +111,22 @@ class ReflectionCoach extends HTMLElement {
     [this.#text, this.#exchanges] = [text, exchanges];
   }
 
+  /** Who answers, and where words go. Asked once; waited for a moment, so that nothing moves when it comes. */
+  #about() { return (this.#known ??= fetch(new URL("v1/about", this.#base), { credentials: "omit" }).then((answer) => answer.json())); }
   async #facts(place) {
     try {
-      const facts = await (await fetch(new URL("v1/about", this.#base), { credentials: "omit" })).json();
+      const facts = await this.#about();
       const goes = facts.sent_to.length ? this.#say("leaves", { to: facts.sent_to.join(", ") }) : this.#say("stays");
       place.append(make("p", { lang: facts.language }, facts.what), make("p", {}, goes), make("p", { lang: facts.language }, facts.erase));
-    } catch { place.append(make("p", {}, this.#say("lost"))); }
+    } catch {
+      this.#known = null;
+      place.append(make("p", {}, this.#say("lost")));
+    }
   }
 
-  #begin() {
+  async #begin() {
+    await Promise.race([this.#about().catch(() => null), new Promise((done) => setTimeout(done, 120))]);
+    if (this.#stop) return; // something was asked meanwhile
     const count = make("span", { class: "soft" });
     const area = make("textarea", { id: "text", part: "text", maxlength: 12000, "aria-describedby": "hint", oninput: () => {
       this.#text = area.value;
@@ -135,8 +147,8 @@ class ReflectionCoach extends HTMLElement {
       make("label", { for: "text" }, this.#say("ask")), area, make("p", { id: "hint", class: "soft" }, this.#say("hint"), " ", count),
       make("div", { class: "row" }, make("button", { class: "main", part: "button" }, this.#say("reflect"))),
       make("label", { class: "check" }, keep, this.#say("keep")));
+    await Promise.race([this.#facts(who), new Promise((done) => setTimeout(done))]);
     this.#put(area, make("h2", {}, this.#say("title")), who, form, examples);
-    this.#facts(who);
   }
 
   #body(more) {
