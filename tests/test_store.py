@@ -187,12 +187,12 @@ async def test_the_tables_are_those_of_the_migrations(journal, database):
     assert await journal.open() == (HEAD, HEAD)
 
 
-async def test_two_that_start_at_once_make_the_tables_once(database, tmp_path):
+async def test_several_that_start_at_once_make_the_tables_once(database, tmp_path):
     """As two processes of one service do."""
-    two = [SqlJournal(database, tmp_path, Sealer("")) for _ in range(2)]
-    steps = await asyncio.gather(*(one.open() for one in two))
+    several = [SqlJournal(database, tmp_path, Sealer("")) for _ in range(6)]
+    steps = await asyncio.gather(*(one.open() for one in several))
     assert {after for _, after in steps} == {HEAD}
-    for one in two:
+    for one in several:
         await one.close()
 
 

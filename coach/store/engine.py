@@ -26,11 +26,11 @@ Made = TypeVar("Made")
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _BUSY_STATES = {"55P03", "40001", "40P01", "57014"}  # lock_not_available, serialization_failure, deadlock_detected, query_canceled
 _PRAGMAS = (
+    f"PRAGMA busy_timeout = {int(WAIT * 1000)}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # what was acknowledged outlives a power cut
     "PRAGMA secure_delete = ON",
     "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {int(WAIT * 1000)}",
 )
 
 

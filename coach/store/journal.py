@@ -28,6 +28,7 @@ _BEGINS = 160  # characters of a write-up in a list
 _BATCH = 500
 _TRIES = 2
 _KEYLESS = 1.0  # seconds
+_OPENINGS, _PAUSE = 3, 0.2  # tries, and seconds between them
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Now = Callable[[], datetime]
@@ -75,9 +76,17 @@ class SqlJournal:
         """Make the tables if they are missing or old, and see that the key fits; from which step to which."""
         async with self._preparing:
             self._failed = True
-            with plainly():
-                self._make_folder()
-                steps = await self._database.write(self._prepare)
+            for left in reversed(range(_OPENINGS)):
+                try:
+                    with plainly():
+                        self._make_folder()
+                        steps = await self._database.write(self._prepare)
+                except JournalBusy:  # SQLite does not wait where another is just turning the file into one with a log
+                    if not left:
+                        raise
+                    await asyncio.sleep(_PAUSE)
+                else:
+                    break
             self._ready, self._failed = True, False
             return steps
 
