@@ -1,5 +1,6 @@
 """The use-cases of a real group: a host invites, members hand in alone, the sheet is made when the host says so, and reports are carried on."""
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ async def convene(agenda: Agenda, members: Sequence[Handed], circle: Circle, own
     now = circle.memory.now()
     if not now < agenda.deadline <= now + timedelta(days=circle.memory.most_days):
         raise Malformed(f"It has to lie ahead, by at most {circle.memory.most_days} days.", "/deadline")
-    members = [replace(one, challenge="") if _stopped(one.challenge, agenda.language, circle) else one for one in members]
+    members = [replace(one, challenge="") if await asyncio.to_thread(_stopped, one.challenge, agenda.language, circle) else one for one in members]
     host, tokens = f"{HOST}{secrets.token_urlsafe(32)}", [f"{MEMBER}{secrets.token_urlsafe(32)}" for _ in members]
     seats = tuple(Seat(number, digest(token), one) for number, (token, one) in enumerate(zip(tokens, members, strict=True)))
     expires = max(now, agenda.deadline) + timedelta(days=days)
@@ -79,7 +80,7 @@ async def hand_in(session: Session, seat: Seat, challenge: str, report_back: str
     now = circle.memory.now()
     if now > session.agenda.deadline:
         raise DeadlinePassed(session.agenda.deadline)
-    signpost = _stopped(f"{challenge}\n\n{report_back}", session.agenda.language, circle)
+    signpost = await asyncio.to_thread(_stopped, f"{challenge}\n\n{report_back}", session.agenda.language, circle)
     kept = replace(
         seat.handed, challenge="" if signpost else challenge.strip() and challenge, report_back="" if signpost else report_back, submitted=now
     )

@@ -149,7 +149,7 @@ def test_on_a_full_disk_answers_go_on_and_it_recovers(coach, tmp_path):
             assert len(client.get("/v1/reflections").json()["data"]) == 2
 
 
-async def test_the_budget_of_a_long_conversation_holds(tmp_path):
+async def test_entries_keep_their_order_across_many_openings(tmp_path):
     """What is kept of 24 exchanges is read back in their order, however often it was opened between."""
     journal = SqlJournal("", tmp_path, Sealer(""))
     one = replace(kept(), created=utc_now(), expires=utc_now() + timedelta(days=1))

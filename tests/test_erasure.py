@@ -112,6 +112,21 @@ async def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(journal
     await again.close()
 
 
+async def test_what_another_process_erased_and_did_not_sweep_is_swept_by_this_one(journal, tmp_path):
+    """Whose own erasures are all swept: it looks at what is noted in the database, not at its own count."""
+    ours, theirs = kept(text=secret(60)), kept(text=secret(200))
+    for one in (ours, theirs):
+        await journal.begin(one)
+    await journal.erase([ours.id])
+    assert await journal.sweep()
+    other = SqlJournal("", tmp_path, Sealer(""), Clock())
+    await other.erase([theirs.id])
+    await other.close()
+    assert left(tmp_path, [theirs.challenge.text])
+    assert await purge(Memory(journal, SqlSessions(journal), Clock())) == (0, True)
+    assert left(tmp_path, [theirs.challenge.text]) == []
+
+
 async def test_while_another_reads_it_says_that_traces_are_left(journal, tmp_path):
     """An old snapshot holds the log open: `swept` is false, and true once it is gone."""
     one = kept(text=secret(200))

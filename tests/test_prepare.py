@@ -261,9 +261,7 @@ PLANTED = [
 def test_the_veil_sees_what_would_give_somebody_away(coach, text, kind):
     """A name, a figure, four words in a row, a word that only one of them used; and says nothing of what is everybody's."""
     veil = blind.veil([row["text"] for row in G1], coach.themes.common, ["en"] * len(G1))
-    assert veil.gives_away(text) is not None
-    if kind in {"name", "figure"}:
-        assert veil.gives_away(text) in {"name", "figure", "detail", "run"}
+    assert veil.gives_away(text) == kind
     for one in ALL.questions:
         assert veil.gives_away(one.draft.text.replace("{function}", "the others").replace("0 to 10", "none to all")) is None, one.draft.text
 
@@ -321,6 +319,8 @@ async def test_planted_secrets_of_generated_groups_are_not_given_away(coach, see
     writers = chance.sample([row["text"] for row in WRITEUPS if row["flag"] is None and row["language"] == "en"], chance.randint(4, 5))
     texts = [f"{text}\n\nNobody here knows that {secret}." for text, secret in zip(writers, SECRETS, strict=False)]
     leaks = [f"What would it mean for us that {secret}?" for secret in SECRETS]
+    veil = blind.veil(texts, coach.themes.common, ["en"] * len(texts))
+    assert [veil.gives_away(leak) for leak in leaks[: len(texts)] if veil.gives_away(leak) is None] == []  # also where these share no theme
     with FakeProvider(answering(drafted(*leaks, heard="You write it."))) as provider:
         made = [await prepare(Group(members(len(texts), texts), 90), one.groups) for one in (coach, modelled(coach, provider.url))]
     for sheet in made:

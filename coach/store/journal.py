@@ -67,11 +67,6 @@ class SqlJournal:
         """Whether it is a file of this machine."""
         return self._file is not None
 
-    @property
-    def where(self) -> str:
-        """Where things are kept, without a password."""
-        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
-
     async def open(self) -> Steps:
         """Make the tables if they are missing or old, and see that the key fits; from which step to which."""
         async with self._preparing:
@@ -196,7 +191,7 @@ class SqlJournal:
         """
         wanted = self._erased
         async with self._sweeping:
-            if self._swept >= wanted:
+            if self._swept >= wanted and not await self._left_by_another():
                 return True  # one that began after our erasure has done it
             begun = self._erased
             try:
@@ -212,6 +207,13 @@ class SqlJournal:
     async def unswept(self) -> bool:
         """Whether something was erased and not swept, as after a crash."""
         return await self._scalar(sa.select(state.c.name).where(state.c.name == _UNSWEPT)) is not None
+
+    async def _left_by_another(self) -> bool:
+        """Whether another process erased and did not sweep. Where that cannot be looked up the sweep is tried, and says how it went."""
+        try:
+            return await self.unswept()
+        except JournalFault:
+            return True
 
     async def _vacuum(self) -> None:
         if not self.local:
@@ -246,7 +248,6 @@ class SqlJournal:
         changed += await self._reseal_table(seats, seats.c.body, (seats.c.session, seats.c.number), lambda row: _place(row.session, row.number))
         changed += await self._reseal_table(seats, page, (seats.c.session, seats.c.number), lambda row: f"{row.session}/{row.number}/page")
         if changed:
-            await self.note_unswept()
             await self.sweep()
         return changed
 
@@ -260,7 +261,7 @@ class SqlJournal:
                 return changed
             stale = [row for row in rows if not self.sealer.fresh(row.blob) and (table is not state or row.name == _CANARY)]
             if stale:
-                await self.transact(lambda connection, stale=stale: self._rewrite(connection, value, columns, stale, place))  # type: ignore[misc]
+                await self.overwrite(lambda connection, stale=stale: self._rewrite(connection, value, columns, stale, place))  # type: ignore[misc]
             changed += len(stale)
             after = tuple(rows[-1][: len(columns)])
 
@@ -354,9 +355,14 @@ class SqlJournal:
         self._erased += bool(count)
         return count
 
-    async def note_unswept(self) -> None:
-        """Something was overwritten or erased: the next sweep removes its traces."""
-        await self.transact(_note_unswept)
+    async def overwrite(self, work: Callable[[sa.Connection], object]) -> None:
+        """A transaction that overwrites or erases texts, and notes in itself that traces of them are left: a crash after it forgets neither."""
+
+        def noted(connection: sa.Connection) -> None:
+            work(connection)
+            _note_unswept(connection)
+
+        await self.transact(noted)
         self._erased += 1
 
     async def transact(self, work: Callable[[sa.Connection], Made]) -> Made:

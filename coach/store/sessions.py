@@ -57,8 +57,7 @@ class SqlSessions:
         """Keep what a member handed in, in place of what was there. What was there leaves traces until the next sweep."""
         row = self._row(identifier, seat)
         same = (seats.c.session == identifier, seats.c.number == seat.number)
-        await self._journal.transact(lambda connection: connection.execute(seats.update().where(*same).values(body=row["body"], page=row["page"])))
-        await self._journal.note_unswept()
+        await self._journal.overwrite(lambda connection: connection.execute(seats.update().where(*same).values(body=row["body"], page=row["page"])))
 
     async def print(self, identifier: str, sheet: bytes, pages: Sequence[tuple[int, bytes]]) -> None:
         """Keep what was printed: the sheet of all, and each member's page; all of it or none."""
@@ -71,8 +70,7 @@ class SqlSessions:
                 same = (seats.c.session == identifier, seats.c.number == number)
                 connection.execute(seats.update().where(*same).values(page=seal(page, f"{identifier}/{number}/page")))
 
-        await self._journal.transact(write)
-        await self._journal.note_unswept()
+        await self._journal.overwrite(write)
 
     async def take_out(self, identifier: str, number: int) -> None:
         """Erase a member's place, and with it all that was handed in; what was printed of it goes too."""
@@ -82,13 +80,11 @@ class SqlSessions:
             connection.execute(seats.delete().where(seats.c.session == identifier, seats.c.number == number))
             connection.execute(sessions.update().where(sessions.c.id == identifier).values(sheet=seal(b"", f"{identifier}/sheet")))
 
-        await self._journal.transact(write)
-        await self._journal.note_unswept()
+        await self._journal.overwrite(write)
 
     async def erase(self, identifier: str) -> None:
         """Erase a session with all that was handed in."""
-        await self._journal.transact(lambda connection: connection.execute(sessions.delete().where(sessions.c.id == identifier)))
-        await self._journal.note_unswept()
+        await self._journal.overwrite(lambda connection: connection.execute(sessions.delete().where(sessions.c.id == identifier)))
 
     def _row(self, identifier: str, seat: Seat) -> dict[str, Any]:
         seal = self._journal.sealer.seal

@@ -211,9 +211,7 @@ async def read_seat(
     before_request=strictly(HandIn),
     operation_id="hand_in",
     summary="Hand in, alone",
-    description=(
-        "Until the deadline, as often as one likes; the last counts. A crisis, or a matter for HR or the law, is not kept: where help is comes back."
-    ),
+    description=("Until the deadline, as often as one likes. What is noticed as a crisis or a matter for HR or the law is not kept: help is named."),
     responses=documented("malformed", "unsupported-media-type", "deadline-passed", *_MISSED),
     tags=_TAGS,
 )
