@@ -15,20 +15,22 @@ from coach.web import convening, group_pages, keeping, preparing, routes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("coach/docs/*.md")))}
+EVERYTHING = "\n".join(PAGES.values())
 
 
-def test_the_readme_names_every_setting_command_and_address():
+def test_the_documentation_names_every_setting_command_and_address():
     """Nothing is a secret."""
     for item in fields(Settings):
-        assert f"`{item.metadata['variable']}`" in README
+        assert f"`{item.metadata['variable']}`" in EVERYTHING
     for name in COMMANDS:
-        assert f"coach {name}" in README
+        assert f"coach {name}" in EVERYTHING
     for handler in (*routes.HANDLERS, *keeping.HANDLERS, *preparing.HANDLERS, *convening.HANDLERS, *group_pages.HANDLERS):
         for path in handler.paths:
-            assert path.split("{")[0].rstrip("/") in README
+            assert path.split("{")[0].rstrip("/") in EVERYTHING
     for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines():
         if match := re.match(r"([a-z]+):.*## ", line):
-            assert f"make {match[1]}" in README, line
+            assert f"make {match[1]}" in EVERYTHING, line
 
 
 def test_the_readmes_request_gets_the_readmes_answer(served):
@@ -41,11 +43,12 @@ def test_the_readmes_request_gets_the_readmes_answer(served):
     assert [question["text"] for question in printed["questions"]] == [question["text"] for question in answer["questions"]]
 
 
-def test_the_files_the_readme_points_to_are_there():
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_files_a_page_points_to_are_there(page):
     """Pictures too."""
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        if "://" not in target:
-            assert (ROOT / target).exists(), target
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGES[page]):
+        if "://" not in target and not target.startswith("/"):
+            assert (page.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("tests/test_*.py")), ids=lambda path: path.stem)
