@@ -34,6 +34,7 @@ from coach.safety import Safety
 from coach.settings import Settings
 from coach.store import SqlJournal
 from coach.store.journal import utc_now
+from coach.store.keyring import SqlKeyring
 from coach.store.sealing import Sealer
 from coach.store.sessions import SqlSessions
 
@@ -115,6 +116,16 @@ def remembering(settings: Settings) -> Memory | None:
         return None
     found = SqlJournal(settings.store, settings.data_dir, Sealer(settings.store_key))
     return Memory(found, SqlSessions(found), utc_now, settings.retention_days, settings.most_retention_days)
+
+
+def keyring(settings: Settings, memory: Memory | None = None) -> SqlKeyring:
+    """Who holds a key. They stand in the database of what is kept; where nothing is kept, in the file of the data folder."""
+    journal = memory.journal if memory else None
+    return SqlKeyring(journal if isinstance(journal, SqlJournal) else SqlJournal(_file(settings), settings.data_dir, Sealer(settings.store_key)))
+
+
+def _file(settings: Settings) -> str:
+    return "" if settings.store == "off" else settings.store
 
 
 def with_model(coach: Coach, settings: Settings, found: Mapping[str, Prompt]) -> Coach:

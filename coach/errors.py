@@ -27,7 +27,10 @@ CoachError
 │   ├── SameAlias             two members go by one name
 │   ├── ReportingLine         one member leads another
 │   └── UnknownProtocol       there is none of that name
-├── Unauthorized              a list, an export or an erasure of all was asked for by nobody in particular
+├── Unauthorized              nobody in particular asked for what somebody has to ask for
+├── Forbidden                 the key is not for that, or not for that page
+├── RateLimited               more requests than are allowed in a minute
+├── BudgetSpent               the model's tokens for today are used up, and the caller wanted nothing else
 ├── EmbedderUnavailable       no vector could be made
 │   └── WeightsTampered       a model file is not the one that was pinned
 ├── ModelUnavailable          the language model did not do, and the caller wanted nothing else
@@ -358,12 +361,46 @@ class UnknownProtocol(SheetFault):
 
 
 class Unauthorized(CoachError):
-    """Who asks for what belongs to an owner has to be one."""
+    """Who asks has to be somebody. The same for a key that is unknown, expired or revoked."""
 
     code = "unauthorized"
 
     def __str__(self) -> str:
         return "This is for the holder of a key: send it as `Authorization: Bearer`. `coach keys create` makes one."
+
+
+@dataclass(eq=False)
+class Forbidden(CoachError):
+    """The key is known and not for that. `wanted` is the scope, or empty where the page's origin is what does not fit."""
+
+    wanted: str = ""
+    code = "forbidden"
+
+    def __str__(self) -> str:
+        if self.wanted:
+            return f"This key is not for that: it wants the scope `{self.wanted}`. `coach keys list` says what a key is for."
+        return "This key belongs to pages of other origins. `coach keys list` says of which; `coach keys create --origin` makes one for this page."
+
+
+@dataclass(eq=False)
+class RateLimited(CoachError):
+    """More requests than are allowed. `retry_after` is in seconds; `headers` say where the caller stands."""
+
+    retry_after: int
+    headers: tuple[tuple[str, str], ...] = ()
+    code = "rate-limited"
+
+    def __str__(self) -> str:
+        return f"Those were more requests than are allowed in a minute. There is room again in {self.retry_after} s."
+
+
+class BudgetSpent(CoachError):
+    """The model's tokens for today are used up, and the request wanted no other answer."""
+
+    code = "budget-spent"
+
+    def __str__(self) -> str:
+        return "This key's tokens for today are used up. With `fallback: bank` the library answers meanwhile."
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from coach.converse import decides, reported
 from coach.errors import AlreadyAnswered, ConversationFull, JournalBusy, JournalConflict, JournalFault, Malformed, ModelUnavailable, NotKept
 from coach.kept import Answer, Entry, Kept, Put, Reply, Report, Said, Summary, digest, new_token
+from coach.keys import Key
 from coach.model import (
     Acknowledged,
     AcknowledgementDraft,
@@ -62,10 +63,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: the holder of a key, or of the token of one reflection, or nobody in particular."""
+    """Who asks: the holder of a key, or of the token of one reflection, or nobody in particular. Who comes with a publishable key owns nothing."""
 
     owner: str | None = None
     token: str = field(default="", repr=False)
+    key: Key | None = None
 
     def opens(self, kept: Kept) -> bool:
         """Whether a reflection is theirs."""

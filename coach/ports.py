@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from coach.kept import Brief, Entry, Kept
+from coach.keys import Key
 from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Sent, Spent
 from coach.privacy import Hider
 from coach.sessions import Seat, Session
@@ -135,23 +136,11 @@ class Journal(Protocol):
     async def sweep(self) -> bool:
         """Overwrite what erased texts have left in the files. Whether it could be done now."""
 
-    async def has_keys(self) -> bool:
-        """Whether anybody was given a key."""
-
     async def unswept(self) -> bool:
         """Whether something was erased and not swept, as after a crash."""
 
     async def reseal(self) -> int:
         """Seal everything with the newest key; how many texts were not yet."""
-
-    async def key_names(self) -> list[tuple[str, datetime]]:
-        """The holders of keys, and since when."""
-
-    async def add_key(self, name: str, key: str) -> None:
-        """Let somebody in. Only a hash of the key is kept. Raises JournalConflict if the name is taken."""
-
-    async def drop_key(self, name: str) -> bool:
-        """Let somebody in no more; what they keep stays. Whether there was such a key."""
 
     async def exists(self) -> bool:
         """Whether anything was ever kept."""
@@ -162,5 +151,28 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Let go of every connection."""
 
-    async def owner_of(self, key: str) -> str | None:
-        """Who holds a key."""
+
+class Keyring(Protocol):
+    """The keys that were given out. Errors of every method: JournalUnavailable, JournalBusy, StoreKeyWrong."""
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins of every key, as last read."""
+
+    async def find(self, secret: str) -> Key | None:
+        """The key of a secret; None alike for one that is unknown, expired or revoked."""
+
+    async def empty(self) -> bool:
+        """Whether nobody holds a key."""
+
+    async def all(self) -> list[Key]:
+        """Every key by name; one that is being rotated is there twice."""
+
+    async def add(self, key: Key, secret: str) -> None:
+        """Let somebody in. Only a hash of the secret is kept. Raises JournalConflict if the name is taken."""
+
+    async def rotate(self, name: str, secret: str, until: datetime) -> Key | None:
+        """Another secret for the same key; the older ones open until then. None where there is no such key."""
+
+    async def drop(self, name: str) -> bool:
+        """Let somebody in no more; what they keep stays. Whether there was such a key."""

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from coach import converse, grounding, guard, ids
-from coach.errors import ChallengeTooLong, ChallengeTooThin, ModelUnavailable
+from coach.errors import BudgetSpent, ChallengeTooLong, ChallengeTooThin, ModelUnavailable
 from coach.model import (
     Acknowledged,
     AcknowledgementDraft,
@@ -53,6 +53,7 @@ ADDRESSED = Notice(
 NOTHING_KEPT = "Nothing you write is kept here."
 KEPT = "What you write is kept here until {date}, since that was asked for; you can erase it before."
 NO_MODEL = "No language model is configured here, so the questions come from the library."
+BUDGET_SPENT = Notice("budget-spent", "The language model's tokens for today are used up, so the questions come from the library.")
 FEWER = "Fewer questions than asked for passed the checks."
 
 log = logging.getLogger("coach")
@@ -74,6 +75,7 @@ class Needs:
     """What a reflection needs from outside. `model` is there if a language model is configured, `engine` is who answers unless the caller says.
 
     `closings` are the questions of the library that end a conversation, by their text; `ideas` of others may be shown to who asks for some.
+    `within_budget` says whether who asks may still spend the model's tokens.
     """
 
     library: Library
@@ -85,9 +87,10 @@ class Needs:
     country: str | None = None
     closings: Mapping[str, Closing] = field(default_factory=dict)
     ideas: bool = True
+    within_budget: Callable[[], bool] = lambda: True
 
     def answering(self, challenge: Challenge) -> Answering:
-        """Who answers this challenge. Raises ModelUnavailable if it must be a model and there is none."""
+        """Who answers this challenge. Raises ModelUnavailable if it must be a model and there is none, BudgetSpent if it may cost nothing more."""
         if challenge.turn and (challenge.turn.stage is Stage.CLOSE or challenge.turn.offers):
             return self.bank  # what a conversation ends on, and what is asked after ideas, is never drafted by a model
         wanted = self.engine if challenge.engine is Engine.AUTO else challenge.engine
@@ -95,6 +98,10 @@ class Needs:
             return self.bank
         if self.model is None and challenge.engine is Engine.LLM and challenge.fallback is Fallback.NEVER:
             raise ModelUnavailable("none is configured")
+        if self.model and not self.within_budget():
+            if challenge.engine is Engine.LLM and challenge.fallback is Fallback.NEVER:
+                raise BudgetSpent
+            return self.bank
         return self.model or self.bank
 
 
@@ -260,6 +267,8 @@ def _first_of_all(challenge: Challenge, needs: Needs, written_in: str) -> Iterat
     """What is said before the answer."""
     if challenge.engine is Engine.LLM and needs.model is None:
         yield Notice("no-model", NO_MODEL)
+    if needs.model and challenge.engine is not Engine.BANK and not needs.within_budget():
+        yield BUDGET_SPENT
     if challenge.aside:
         yield ADDRESSED
     if challenge.turn and challenge.turn.proposed:

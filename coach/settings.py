@@ -45,6 +45,18 @@ def _country(value: str) -> str:
     return value
 
 
+def _redis(value: str) -> str:
+    if value and not value.startswith(("redis://", "rediss://", "valkey://", "valkeys://")):
+        raise ValueError("wants an address such as redis://127.0.0.1:6379/0")
+    return value.replace("valkey", "redis", 1)
+
+
+def _publishable(value: str) -> str:
+    if value and not value.startswith("pk_"):
+        raise ValueError("wants a publishable key, which begins with pk_: everybody can read it in the page")
+    return value
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in choices:
@@ -81,11 +93,37 @@ class Settings:
     )
     retention_days: int = _setting("COACH_RETENTION_DAYS", 30, _whole(1, 3650), "How long reflections are kept where the request does not say.")
     most_retention_days: int = _setting("COACH_MOST_RETENTION_DAYS", 365, _whole(1, 3650), "The longest that a request may ask for.")
-    host: str = _setting(
-        "COACH_HOST", "127.0.0.1", str, "The address to listen on. Beyond this machine, put something in front that asks who is there."
-    )
+    host: str = _setting("COACH_HOST", "127.0.0.1", str, "The address to listen on. While nobody holds a key it is this machine's own all the same.")
     hosts: str = _setting(
         "COACH_HOSTS", "", str, "Names this service answers to, between commas; empty: this machine's own while it listens to itself alone, else any."
+    )
+    proxies: str = _setting(
+        "COACH_PROXIES",
+        "",
+        str,
+        "Addresses or networks of proxies in front of this service, between commas: only theirs is believed when they say for whom they ask.",
+    )
+    rate: int = _setting("COACH_RATE", 120, _whole(1, 1_000_000), "Requests a minute for each key that does not say otherwise.")
+    address_rate: int = _setting("COACH_ADDRESS_RATE", 600, _whole(1, 1_000_000), "Requests a minute from one address, with whatever keys.")
+    tokens_a_day: int = _setting(
+        "COACH_TOKENS_A_DAY",
+        0,
+        _whole(0, 1_000_000_000),
+        "The model's tokens a day (UTC) for each key that does not say otherwise; then the library answers. 0 for no bound.",
+    )
+    redis: str = _setting(
+        "COACH_REDIS",
+        "",
+        _redis,
+        "Where several processes count together and remember answers to replay: redis://host:port/0 (Redis or Valkey); "
+        "empty for this process's memory. Never shown.",
+        secret=True,
+    )
+    page_key: str = _setting(
+        "COACH_PAGE_KEY",
+        "",
+        _publishable,
+        "The publishable key (`coach keys create --publishable`) that this service's own pages use once keys are given out.",
     )
     origins: str = _setting("COACH_ORIGINS", "", str, "Origins whose pages may call this service, between commas, such as https://intranet.example.")
     operator: str = _setting("COACH_OPERATOR", "", str, "Who runs this service, for the page /about.")

@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 
 from coach import guard, prompts
-from coach.bootstrap import Coach, assemble, remembering, with_model
+from coach.bootstrap import Coach, assemble, keyring, remembering, with_model
 from coach.knowledge.embedders import MiniLM
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.shelf import Shelves
@@ -163,6 +163,14 @@ async def memory(remembering_coach):
     found = remembering(remembering_coach.settings)
     yield found
     await found.journal.close()
+
+
+@pytest.fixture
+async def keys(remembering_coach):
+    """The keys of that service, looked at from beside it."""
+    found = keyring(remembering_coach.settings)
+    yield found
+    await found.close()
 
 
 @pytest.fixture(scope="module")

@@ -163,21 +163,6 @@ async def test_erasing_takes_what_is_meant_and_no_more(journal):
     assert [one async for one in journal.everything(None)] == []
 
 
-async def test_keys_are_kept_as_hashes_and_open_what_they_name(journal, database, tmp_path):
-    """A name has one key; a revoked one opens nothing."""
-    assert not await journal.has_keys()
-    await journal.add_key("hr", "ck_secret")
-    assert await journal.has_keys()
-    assert await journal.owner_of("ck_secret") == "hr"
-    assert await journal.owner_of("ck_other") is None
-    with pytest.raises(JournalConflict):
-        await journal.add_key("hr", "ck_other")
-    assert [name for name, _ in await journal.key_names()] == ["hr"]
-    assert await journal.drop_key("hr")
-    assert not await journal.drop_key("hr")
-    assert await journal.owner_of("ck_secret") is None
-
-
 async def test_the_tables_are_those_of_the_migrations(journal, database):
     """A column that no step makes would be missing on every server but a developer's."""
     await journal.open()

@@ -7,11 +7,12 @@ from typing import Any, Concatenate, ParamSpec
 
 import click
 
-from coach.bootstrap import closings, remembering
+from coach.bootstrap import closings, keyring, remembering
 from coach.errors import SettingsError
 from coach.knowledge.files import load
 from coach.knowledge.where import data_folder
 from coach.memory import Memory, erase_all, purge
+from coach.ports import Keyring
 from coach.settings import Settings
 from coach.web.keeping import lines
 
@@ -35,6 +36,23 @@ def with_memory(work: Callable[Concatenate[Memory, Rest], Awaitable[None]]) -> C
                 await work(memory, *args, **kwargs)
             finally:
                 await memory.journal.close()
+
+        asyncio.run(whole())
+
+    return command
+
+
+def with_keyring(work: Callable[Concatenate[Keyring, Rest], Awaitable[None]]) -> Callable[Concatenate[Settings, Rest], None]:
+    """The same with the keys, which are there also where nothing is kept."""
+
+    @wraps(work)
+    def command(settings: Settings, /, *args: Rest.args, **kwargs: Rest.kwargs) -> None:
+        async def whole() -> None:
+            held = keyring(settings)
+            try:
+                await work(held, *args, **kwargs)
+            finally:
+                await held.close()
 
         asyncio.run(whole())
 

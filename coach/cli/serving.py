@@ -10,10 +10,10 @@ from dataclasses import replace
 import click
 import uvicorn
 
-from coach.bootstrap import assemble, remembering
+from coach.bootstrap import assemble, keyring, remembering
 from coach.cli.progress import Bar
-from coach.errors import JournalBusy, JournalUnavailable
-from coach.settings import Settings
+from coach.errors import JournalBusy, JournalFault, JournalUnavailable
+from coach.settings import LOOPBACK, Settings
 from coach.web.app import create_app
 
 SWITCH = 0.0005  # seconds that a thread keeps the interpreter when others want it: the loop, which sends questions, does not wait for readers
@@ -32,10 +32,19 @@ def command(settings: Settings, host: str | None, port: int | None) -> None:
         logging.getLogger(talkative).setLevel(logging.WARNING)
     settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
     asyncio.run(_see_that_the_key_fits(settings))
+    settings = asyncio.run(_for_this_machine_without_keys(settings))
     coach = assemble(settings, Bar("Reading the library"))
     sys.setswitchinterval(SWITCH)
     gc.freeze()  # what was loaded stays: the collector need not look through half a million objects again and again
-    config = uvicorn.Config(create_app(coach), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        create_app(coach),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
+    )
     _Server(config).run()
 
 
@@ -48,6 +57,23 @@ async def _see_that_the_key_fits(settings: Settings) -> None:
             log.warning("nothing can be kept for now: %s", error)
         finally:
             await memory.journal.close()
+
+
+async def _for_this_machine_without_keys(settings: Settings) -> Settings:
+    """Where nobody holds a key, only this machine is answered, whatever the settings say."""
+    if settings.host in LOOPBACK:
+        return settings
+    held = keyring(settings)
+    try:
+        open_to_all = await held.empty()
+    except JournalFault:
+        return settings  # the gate answers nobody until it can look up keys
+    finally:
+        await held.close()
+    if not open_to_all:
+        return settings
+    log.warning("nobody holds a key, so this machine alone is answered: `coach keys create NAME`, then start again to listen on %s", settings.host)
+    return replace(settings, host="127.0.0.1")
 
 
 class _Server(uvicorn.Server):

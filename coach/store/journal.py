@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,11 +14,11 @@ import msgspec
 import sqlalchemy as sa
 
 from coach.errors import JournalBusy, JournalFault
-from coach.kept import KINDS, Brief, Entry, Kept, Kind, digest, kind_of
+from coach.kept import KINDS, Brief, Entry, Kept, Kind, kind_of
 from coach.model import Challenge
 from coach.store.engine import QUEUE, WAIT, address, connect, plainly
 from coach.store.sealing import Sealer
-from coach.store.tables import HEAD, entries, keys, reflections, seats, sessions, state
+from coach.store.tables import HEAD, entries, reflections, seats, sessions, state
 
 _CANARY, _UNSWEPT = "canary", "unswept"
 _WORD = b"coach"  # what the canary says when it is opened
@@ -27,7 +26,6 @@ _LOCK = 6_217_334_901  # PostgreSQL's advisory lock for migrations: any number, 
 _BEGINS = 160  # characters of a write-up in a list
 _BATCH = 500
 _TRIES = 2
-_KEYLESS = 1.0  # seconds
 _OPENINGS, _PAUSE = 3, 0.2  # tries, and seconds between them
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,7 +58,6 @@ class SqlJournal:
         self._writing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
         self._erased, self._swept = 0, -1
-        self._keyless_until = 0.0
 
     @property
     def local(self) -> bool:
@@ -272,34 +269,6 @@ class SqlJournal:
             sealed = self.sealer.seal(self.sealer.open(row.blob, place(row)), place(row))
             same = [column == part for column, part in zip(columns, row[: len(columns)], strict=True)]
             connection.execute(value.table.update().where(*same).values({value: sealed}))
-
-    async def owner_of(self, key: str) -> str | None:
-        """Who holds a key."""
-        found: str | None = await self._scalar(sa.select(keys.c.name).where(keys.c.digest == digest(key)))
-        return found
-
-    async def has_keys(self) -> bool:
-        """Whether anybody was given a key. Where nobody was, it is looked up once a second, since every request asks."""
-        if time.monotonic() > self._keyless_until:
-            if await self._scalar(sa.select(keys.c.name).limit(1)) is not None:
-                return True
-            self._keyless_until = time.monotonic() + _KEYLESS
-        return False
-
-    async def key_names(self) -> list[tuple[str, datetime]]:
-        """The holders of keys, and since when."""
-        rows = await self.consult(lambda connection: connection.execute(sa.select(keys).order_by(keys.c.name)).all())
-        return [(row.name, moment(row.created)) for row in rows]
-
-    async def add_key(self, name: str, key: str) -> None:
-        """Let somebody in. Only a hash of the key is kept. Raises JournalConflict if the name is taken."""
-        row = {"name": name, "digest": digest(key), "created": milliseconds(self.now())}
-        self._keyless_until = 0.0
-        await self.transact(lambda connection: connection.execute(keys.insert().values(row)))
-
-    async def drop_key(self, name: str) -> bool:
-        """Let somebody in no more; what they keep stays. Whether there was such a key."""
-        return bool(await self.transact(lambda connection: connection.execute(keys.delete().where(keys.c.name == name)).rowcount))
 
     async def exists(self) -> bool:
         """Whether anything was ever kept; a database of its own always is."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-HEAD = "0002"  # the last of migrations/versions
+HEAD = "0003"  # the last of migrations/versions
 
 metadata = sa.MetaData()
 
@@ -29,12 +29,15 @@ entries = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
-keys = sa.Table(
-    "keys",
+keyring = sa.Table(
+    "keyring",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
     sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("expires", sa.BigInteger),
+    sa.Column("rules", sa.LargeBinary, nullable=False),
+    sa.Index("keyring_by_name", "name"),
 )
 
 state = sa.Table(

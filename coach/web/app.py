@@ -1,5 +1,6 @@
 """Builds the ASGI application around an assembled coach. Nothing happens at import."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from litestar.openapi.spec import License
 from litestar.static_files import create_static_files_router
 
 from coach import __version__
-from coach.bootstrap import Coach, remembering
+from coach.bootstrap import Coach, keyring, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.convening import HANDLERS as MEETING_ROUTES
 from coach.web.door import Door
+from coach.web.gate import Gate, watching
 from coach.web.group_pages import HANDLERS as PAGES
 from coach.web.home import HANDLERS as HOME
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
+from coach.web.limits import Limits, pool_of, within_budget
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
@@ -29,7 +32,10 @@ MOST_BODY_BYTES = 131_072
 
 def create_app(coach: Coach) -> Litestar:
     """The service. The same coach may stand behind several applications."""
-    assets, door, memory = "/schema/assets", Door(coach), remembering(coach.settings)
+    assets, memory, pool = "/schema/assets", remembering(coach.settings), pool_of(coach.settings)
+    limits = Limits(coach.settings, pool)
+    coach = replace(coach, needs=replace(coach.needs, within_budget=within_budget))
+    door, keys = Door(coach, limits), keyring(coach.settings, memory)
     return Litestar(
         route_handlers=[
             *ROUTES,
@@ -47,7 +53,8 @@ def create_app(coach: Coach) -> Litestar:
             "door": Provide(lambda: door, sync_to_thread=False),
             "memory": Provide(lambda: memory, sync_to_thread=False),
         },
-        lifespan=[purging(memory)] if memory else [],
+        on_shutdown=[pool.disconnect] if pool else [],
+        lifespan=[watching(keys), *([purging(memory)] if memory else [])],
         exception_handlers=PROBLEMS,
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=OpenAPIConfig(
@@ -69,8 +76,8 @@ def create_app(coach: Coach) -> Litestar:
             ],
         ),
         before_send=[protect],
-        middleware=[HostCheck.of(coach.settings)],
-        cors_config=origins(coach.settings),
+        middleware=[HostCheck.of(coach.settings), Gate(coach.settings, keys, limits)],
+        cors_config=origins(coach.settings, keys),
     )
 
 

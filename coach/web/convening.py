@@ -17,7 +17,7 @@ from coach.kept import Report
 from coach.memory import Memory
 from coach.paper.page import style_hash
 from coach.sessions import Session
-from coach.web.callers import bearer, caller
+from coach.web.callers import bearer, who
 from coach.web.meetings import (
     FileRequest,
     HandIn,
@@ -80,18 +80,17 @@ async def create_session(
     circle = circle_of(coach, memory)
     held = circle.memory
     days = held.chosen(data.retention_days)
-    who = await caller(request, coach, held)
     carried: tuple[tuple[str, Report], ...] = ()
     if data.follows:
         last = await meet.hosted(data.follows.id, data.follows.host_token, None, circle)
         carried = meet.shared_reports(last, [one.alias for one in data.members])
-    made = await meet.convene(data.to_agenda(carried), data.to_handed(held.now()), circle, who.owner, days)
+    made = await meet.convene(data.to_agenda(carried), data.to_handed(held.now()), circle, who(request).owner, days)
     return Response(made_out(made), headers={**_PRIVATE, "location": f"/v1/sessions/{made.session.id}"}, status_code=201)
 
 
-async def _hosted(identifier: str, request: Request[Any, Any, Any], coach: Coach, circle: Circle) -> Session:
+async def _hosted(identifier: str, request: Request[Any, Any, Any], circle: Circle) -> Session:
     secret = bearer(request)
-    owner = None if secret.startswith((meet.HOST, meet.MEMBER)) else (await caller(request, coach, circle.memory)).owner
+    owner = None if secret.startswith((meet.HOST, meet.MEMBER)) else who(request).owner
     return await meet.hosted(identifier, secret, owner, circle)
 
 
@@ -100,7 +99,7 @@ async def read_session(
     identifier: FromPath[str], request: Request[Any, Any, Any], coach: NamedDependency[Coach], memory: NamedDependency[Memory | None]
 ) -> Response[SessionOut]:
     """What the host sees."""
-    return Response(session_out(await _hosted(identifier, request, coach, circle_of(coach, memory))), headers=_PRIVATE)
+    return Response(session_out(await _hosted(identifier, request, circle_of(coach, memory))), headers=_PRIVATE)
 
 
 @delete(
@@ -116,7 +115,7 @@ async def erase_session(
 ) -> Response[Erasure]:
     """Erase it all."""
     circle = circle_of(coach, memory)
-    session = await _hosted(identifier, request, coach, circle)
+    session = await _hosted(identifier, request, circle)
     await circle.sessions.erase(session.id)
     return Response(Erasure("erasure", 1, await circle.memory.journal.sweep()), headers=_PRIVATE)
 
@@ -134,7 +133,7 @@ async def make_session_sheet(
 ) -> Response[SheetOut]:
     """Make the sheet; again, if there is one."""
     circle = circle_of(coach, memory)
-    session = await _hosted(identifier, request, coach, circle)
+    session = await _hosted(identifier, request, circle)
     return Response(await _print(session, circle), headers=_PRIVATE)
 
 
@@ -161,7 +160,7 @@ async def read_session_sheet(
     if secret.startswith(meet.MEMBER):
         session, _ = await meet.seated(identifier, secret, circle)
     else:
-        session = await _hosted(identifier, request, coach, circle)
+        session = await _hosted(identifier, request, circle)
     if not session.sheet:
         raise NotKept
     return _as(msgspec.json.decode(session.sheet, type=Printed), request)

@@ -10,7 +10,8 @@ from litestar import Request
 
 from coach.bootstrap import Coach
 from coach.errors import Busy
-from coach.model import Event
+from coach.model import Closed, Event
+from coach.web.limits import Limits
 
 SECONDS_TO_READ = 0.05  # about what reading one write-up takes, for Retry-After
 FEW = 6  # that wait are always well: they are through in half a second
@@ -26,9 +27,10 @@ class Gone(Exception):
 class Door:
     """Counts the answers under way. Beyond what can be answered in good time it is closed, so that those inside are still served."""
 
-    def __init__(self, coach: Coach) -> None:
+    def __init__(self, coach: Coach, limits: Limits) -> None:
         """The bounds are the settings' of the coach behind it."""
         self._coach = coach
+        self._limits = limits
         self.open = 0
 
     def check(self) -> None:
@@ -39,11 +41,13 @@ class Door:
             raise Busy(max(1, math.ceil(library.waiting * SECONDS_TO_READ)))
 
     async def through(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        """The same events, counted as one answer for as long as they last."""
+        """The same events, counted as one answer for as long as they last; what they cost is counted too."""
         self.open += 1
         try:
             async with aclosing(events):
                 async for event in events:
+                    if isinstance(event, Closed):
+                        await self._limits.spend(event.usage)
                     yield event
         finally:
             self.open -= 1

@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from coach.errors import (
+    BudgetSpent,
     Busy,
     ChallengeTooLong,
     ChallengeTooThin,
@@ -20,10 +21,12 @@ from coach.errors import (
     JournalFault,
     Malformed,
     ModelUnavailable,
+    RateLimited,
     SheetFault,
     SlotMisfit,
     Unauthorized,
 )
+from coach.web.limits import until_midnight
 from coach.web.requests import request_id
 
 log = logging.getLogger("coach.web")
@@ -69,6 +72,11 @@ CATALOGUE: Mapping[str, Kind] = {
     "conversation-full": Kind(409, "The conversation has its most exchanges", "A new reflection can begin where it ended."),
     "not-kept": Kind(404, "There is nothing of that name", "It was never kept, has expired, was erased, or another key, token or link opens it."),
     "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
+    "forbidden": Kind(403, "This key is not for that", "`detail` says which scope it would take, or that the key belongs to other pages."),
+    "rate-limited": Kind(429, "Too many requests", "Retry-After says when there is room again; RateLimit says where the caller stands."),
+    "budget-spent": Kind(
+        429, "The tokens for today are used up", "Retry-After says when the next day begins; with `fallback: bank` the library answers."
+    ),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }
 _BY_STATUS = {
@@ -119,27 +127,39 @@ def problem(request: Request[Any, Any, Any], code: str, detail: str, headers: Ma
 def _ours(request: Request[Any, Any, Any], error: CoachError) -> Response[Problem]:
     if error.code not in CATALOGUE:
         return _unexpected(request, error)
-    more: dict[str, Any] = {}
-    headers: dict[str, str] = {}
+    return problem(request, error.code, str(error), _headers(error), **_more(error))
+
+
+def _more(error: CoachError) -> dict[str, Any]:
+    """What a document says beyond its code."""
     match error:
         case ChallengeTooLong():
-            more = {"limit": error.limit, "unit": error.unit}
+            return {"limit": error.limit, "unit": error.unit}
         case ChallengeTooThin():
-            more = {"pointer": "/challenge"}
-        case Malformed():
-            more = {"pointer": error.pointer}
+            return {"pointer": "/challenge"}
         case ModelUnavailable():
-            headers = {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else {}
-            more = {"trouble": error.trouble}
+            return {"trouble": error.trouble}
         case SlotMisfit():
-            more = {"pointer": error.pointer, "least": error.least, "most": error.most}
-        case SheetFault():
-            more = {"pointer": error.pointer}
+            return {"pointer": error.pointer, "least": error.least, "most": error.most}
+        case Malformed() | SheetFault():
+            return {"pointer": error.pointer}
+    return {}
+
+
+def _headers(error: CoachError) -> dict[str, str]:
+    """When to try again, and who may."""
+    match error:
+        case RateLimited():
+            return {"retry-after": str(error.retry_after), **dict(error.headers)}
+        case BudgetSpent():
+            return {"retry-after": str(until_midnight())}
+        case ModelUnavailable():
+            return {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else {}
         case Busy() | JournalFault():
-            headers = {"retry-after": str(error.retry_after)}
+            return {"retry-after": str(error.retry_after)}
         case Unauthorized():
-            headers = {"www-authenticate": 'Bearer realm="coach"'}
-    return problem(request, error.code, str(error), headers, **more)
+            return {"www-authenticate": 'Bearer realm="coach"'}
+    return {}
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

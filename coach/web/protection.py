@@ -1,6 +1,7 @@
 """What every response carries, and which hosts and origins are answered."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
@@ -9,6 +10,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from coach.paper.page import PAPERS, style_hash
+from coach.ports import Keyring
 from coach.settings import LOOPBACK, Settings
 from coach.web.about import STYLE_HASH
 from coach.web.requests import request_id
@@ -50,13 +52,24 @@ def listed(value: str) -> list[str]:
     return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
-_SENT = ["authorization", "content-type", "accept", "x-request-id"]
+_SENT = ["authorization", "content-type", "accept", "x-request-id", "idempotency-key"]
+_TOLD = ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "idempotency-replayed"]
 
 
-def origins(settings: Settings) -> CORSConfig | None:
-    """Pages of other origins may call only where the operator names them."""
+@dataclass
+class _Named(CORSConfig):
+    """Those that the operator names, and those of the keys as they are now."""
+
+    keyring: Keyring | None = None
+
+    def is_origin_allowed(self, origin: str) -> bool:
+        return super().is_origin_allowed(origin) or (self.keyring is not None and origin in self.keyring.origins)
+
+
+def origins(settings: Settings, keyring: Keyring) -> CORSConfig:
+    """Pages of other origins may call only where the operator names them, in a setting or with a key. No cookie is ever looked at."""
     named = listed(settings.origins)
-    return CORSConfig(allow_origins=named, allow_methods=["GET", "POST", "PUT", "DELETE"], allow_headers=_SENT) if named else None
+    return _Named(named, ["GET", "POST", "PUT", "DELETE"], _SENT, expose_headers=_TOLD, keyring=keyring)
 
 
 class HostCheck(ASGIMiddleware):

@@ -13,12 +13,11 @@ from litestar.params import BodyKwarg, FromPath
 
 from coach import guard
 from coach.bootstrap import Coach
-from coach.errors import JournalBusy, JournalFault
-from coach.memory import Caller, Memory, begin, kept_nowhere
+from coach.memory import Memory, begin, kept_nowhere
 from coach.reflect import accept, reflect
 from coach.web.about import About, about, page
 from coach.web.answering import Answered, answered
-from coach.web.callers import caller
+from coach.web.callers import who
 from coach.web.door import Door
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, documented
@@ -88,17 +87,7 @@ async def create_reflection(
     if memory is None:
         return await answered(request, door, reflect(challenge, coach.needs, kept_nowhere))
     days = memory.chosen(data.retention_days)
-    return await answered(request, door, begin(challenge, coach.needs, memory, await _who(request, coach, memory), days), begun=True)
-
-
-async def _who(request: Request[Any, Any, Any], coach: Coach, memory: Memory) -> Caller:
-    """Who asks; where that cannot be looked up, nobody in particular: nothing will be kept then, and the answer says so."""
-    try:
-        return await caller(request, coach, memory)
-    except JournalBusy:
-        raise
-    except JournalFault:
-        return Caller()
+    return await answered(request, door, begin(challenge, coach.needs, memory, who(request), days), begun=True)
 
 
 @post(
