@@ -3,9 +3,15 @@
 import gzip
 import http.server
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -91,7 +97,7 @@ def test_a_reflection_from_the_first_word_to_the_last(served, open_page):
         seen.append(asked.inner_text())
         assert page.locator(f"{W} .question").count() == 1
     assert len(set(seen)) == 5
-    expect(page.locator(f"{W} .cover")).to_contain_text("Touched so far")
+    expect(page.locator(f"{W} .cover")).to_contain_text("Skills touched")
     while not page.locator(f"{W} #all").is_visible():
         before = page.locator(f"{W} .card").inner_text()
         page.get_by_role("button", name="Come to an end").click()
@@ -135,8 +141,14 @@ def test_a_question_is_announced_once_and_whole(served, open_page):
 
 @pytest.mark.parametrize(
     "options",
-    [{"color_scheme": "dark"}, {"forced_colors": "active"}, {"viewport": {"width": 320, "height": 640}}, {"reduced_motion": "reduce"}],
-    ids=["dark", "forced", "320", "still"],
+    [
+        {"color_scheme": "dark"},
+        {"forced_colors": "active"},
+        {"viewport": {"width": 320, "height": 640}},
+        {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+        {"reduced_motion": "reduce"},
+    ],
+    ids=["dark", "forced", "320", "200%", "still"],
 )
 def test_in_any_light_and_on_a_small_screen(served, open_page, options):
     """Nothing to scroll sideways, nothing too faint."""
@@ -294,3 +306,188 @@ def test_it_is_small_and_kept_for_a_year_under_the_name_of_its_bytes(served):
     assert b"import " not in widget.module()
     page = httpx.get(f"{served}/embed")
     assert "&lt;reflection-coach endpoint=" in page.text
+
+
+def test_a_dropped_line_in_the_middle_gives_the_reply_back(served, open_page):
+    """What was typed stands there still; sent again under the same name, it counts once."""
+    sent, answers = [], [OPENED + f"event: asked\ndata: {json.dumps(ASKED)}\n\nevent: closed\ndata: {{}}\n\n", OPENED, OPENED]
+    other = {**ASKED, "question": {**ASKED["question"], "id": "q2", "text": "And now?"}}
+    answers.append(OPENED + f"event: asked\ndata: {json.dumps(other)}\n\nevent: closed\ndata: {{}}\n\n")
+
+    def answer(handler):
+        if handler.command != "POST":
+            return said(handler, "{}")
+        body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
+        sent.append((handler.headers["idempotency-key"], body.get("exchanges", [])))
+        return said(handler, answers[len(sent) - 1], "text/event-stream")
+
+    with elsewhere(answer) as dropping:
+        page = open_page(f"{served}/about")
+        page.goto(f"{dropping}/")
+        page.set_content(
+            f'<!doctype html><html lang="en"><script type="module" src="{served}{widget.path()}"></script><{W} endpoint="{dropping}/"></{W}>'
+        )
+        reflect(page, "I said it in front of everyone, and he has not spoken since.")
+        page.locator(f"{W} #reply").fill("He left.")
+        page.get_by_role("button", name="Answer").click()
+        expect(page.locator(f"{W} .notice")).to_have_text("The line is down. Nothing you typed is lost.")
+        page.get_by_role("button", name="Cancel").click()
+        assert page.locator(f"{W} #reply").input_value() == "He left."
+        page.get_by_role("button", name="Answer").click()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator(f"{W} .question")).to_have_text("And now?")
+        assert page.locator(f"{W} #reply").input_value() == ""
+    names = [name for name, _ in sent]
+    assert names[2] == names[3]
+    assert len(set(names)) == 3
+    assert [len(exchanges) for _, exchanges in sent] == [0, 1, 1, 1]
+
+
+def test_one_line_until_somebody_opens_it(served, open_page):
+    """Compact: nothing to tab into but the line; opened it is all there; Close shuts it, and what was typed stays."""
+    page = open_page(f"{served}/")
+    page.evaluate("document.querySelector('reflection-coach').setAttribute('compact', '')")
+    line = page.get_by_role("button", name="A place to think")
+    expect(line).to_be_visible()
+    assert page.locator(f"{W} textarea, {W} summary, {W} input").count() == 0
+    line.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{W} #text")).to_be_focused()
+    page.keyboard.type("Something happened.")
+    page.get_by_role("button", name="Close").click()
+    expect(line).to_be_focused()
+    page.evaluate("document.querySelector('reflection-coach').setAttribute('open', '')")
+    expect(page.locator(f"{W} #text")).to_have_value("Something happened.")
+
+
+EAR = """
+window.SpeechRecognition = class extends EventTarget {
+  static async available(asked) { window.asked = asked; return "%s"; }
+  start() {
+    const said = Object.assign([{transcript: " he left "}], {isFinal: true});
+    this.dispatchEvent(Object.assign(new Event("result"), {results: [said], resultIndex: 0}));
+  }
+  stop() { this.dispatchEvent(new Event("end")); }
+};
+"""
+
+
+@pytest.mark.parametrize("state", ["available", "unavailable"])
+def test_dictation_is_offered_only_where_it_stays_on_the_device(chromium, served, state):
+    """A voice is sent nowhere: a browser that cannot listen by itself is not asked."""
+    page = chromium.new_page()
+    page.add_init_script(EAR % state)
+    page.goto(f"{served}/")
+    page.locator(f"{W} #text").fill("It was late, and")
+    button = page.get_by_role("button", name="Dictate")
+    if state == "unavailable":
+        page.wait_for_function("window.asked")
+        assert button.count() == 0
+    else:
+        button.click()
+        expect(page.locator(f"{W} #text")).to_have_value("It was late, and he left")
+        expect(button).to_have_attribute("aria-pressed", "true")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "false")
+        assert page.evaluate("window.asked.processLocally") is True
+    page.close()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/embedding", "/docs/http", "/embed"])
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 640}}], ids=["light", "dark", "320"])
+def test_the_pages_around_it_keep_to_the_same_rules(served, open_page, path, options):
+    """Nothing that axe finds, nothing to scroll sideways."""
+    page = open_page(f"{served}{path}", **options)
+    assert breaches(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_each_stands_in_the_direction_of_its_own_words(served, open_page):
+    """On a page that runs from right to left an English question runs from left to right, and its mark stands at its end."""
+    page = open_page(f"{served}/")
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    page.evaluate("document.querySelector('reflection-coach').texts = {en: {reflect: 'تأمل'}}")
+    page.locator(f"{W} #text").fill(TEXT)
+    page.get_by_role("button", name="تأمل").click()
+    expect(page.locator(f"{W} .question")).to_be_visible()
+    box, mark = page.evaluate(
+        """() => { const p = document.querySelector("reflection-coach").shadowRoot.querySelector(".question"); const range = document.createRange();
+        const text = p.firstChild; range.setStart(text, 0); range.setEnd(text, 1); const first = range.getBoundingClientRect().x;
+        range.setStart(text, 5); range.setEnd(text, 6); return [first, range.getBoundingClientRect().x]; }"""
+    )
+    assert box < mark
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_timeout(400)  # it comes in softly
+    assert breaches(page) == []
+
+
+def test_on_paper_stand_the_persons_words_alone(served, open_page):
+    """Not the page around them."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    while not page.locator(f"{W} #all").is_visible():
+        expect(page.locator(f"{W} .question, {W} #all")).to_be_visible()
+        page.get_by_role("button", name="Come to an end").click()
+        page.wait_for_timeout(300)
+    page.locator(f"{W} #all").fill("Only this.")
+    page.get_by_role("button", name="Print").click()
+    assert page.frame_locator(f"{W} iframe").locator("body").inner_text() == "Only this."
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_documentation_followed_literally(remembering_coach, open_page, tmp_path, database):
+    """An empty file on another port, the tags that the command prints, the policy and the key of the page: coach/docs/embedding.md, word for word."""
+    text = (Path(__file__).parent.parent / "coach" / "docs" / "embedding.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"```\n(script-src .*)\n```", text)
+    (command,) = re.findall(r"```\n(coach keys create .*)\n```", text)
+    (printing,) = re.findall(r"`(coach widget snippet .*?)`", text)
+    served_file = tmp_path / "index.html"
+    served_file.write_text("")
+
+    def answer(handler):
+        body = served_file.read_text() or "<!doctype html>"
+        said(handler, body, content_security_policy=policy.replace("https://coach.example", service))
+
+    def run(line):
+        words = line.replace("https://coach.example", service).replace("https://intranet.example", stranger).split()[1:]
+        environ = {**os.environ, "COACH_STORE": remembering_coach.settings.store, "COACH_DATA_DIR": str(tmp_path)}
+        return subprocess.run([sys.executable, "-m", "coach", *words], env=environ, check=True, capture_output=True, text=True).stdout
+
+    with elsewhere(answer) as stranger, serving(remembering_coach) as service:
+        key = run(command).strip()
+        tags = run(printing)
+        assert "integrity=" in tags
+        served_file.write_text(f"<!doctype html><title>Ours</title>{tags}".replace("></reflection-coach>", f' key="{key}"></reflection-coach>'))
+        for _ in range(50):  # the service reads its keys every two seconds, so that a page may ask
+            if httpx.options(f"{service}/v1/reflections", headers={"origin": stranger, "access-control-request-method": "POST"}).status_code == 204:
+                break
+            time.sleep(0.1)
+        page = open_page(f"{stranger}/")
+        reflect(page)
+        expect(page.locator(f"{W} .question")).to_be_visible()
+        assert httpx.post(f"{service}/v1/reflections", json={"challenge": TEXT}).status_code == 401
+
+
+def test_the_tags_that_somebody_chooses_are_tags_that_work(coach, open_page):
+    """/embed: the tags follow the options, show how it looks, and work when they stand on a page elsewhere."""
+    tags = {"text": ""}
+    with (
+        elsewhere(lambda handler: said(handler, f"<!doctype html><html lang=en><title>t</title>{tags['text']}")) as stranger,
+        serving(replace(coach, settings=replace(coach.settings, origins=stranger))) as service,
+    ):
+        page = open_page(f"{service}/embed")
+        page.get_by_label("Language").select_option("de")
+        page.get_by_label("Questions").fill("2")
+        page.get_by_label("Colour").fill("#7a3b00")
+        page.get_by_label("Functions that take part").fill('sales "north", warehouse')
+        expect(page.get_by_role("button", name="Nachdenken")).to_be_visible()
+        page.get_by_role("button", name="Copy").click()
+        tags["text"] = page.evaluate("navigator.clipboard.readText()")
+        assert 'lang="de" functions="sales &quot;north&quot;, warehouse" count="2"' in tags["text"]
+        page.goto(f"{stranger}/")
+        page.locator(f"{W} #text").fill(TEXT)
+        with page.expect_request("**/v1/reflections") as asked:
+            page.get_by_role("button", name="Nachdenken").click()
+        expect(page.locator(f"{W} .question")).to_be_visible()
+        assert asked.value.post_data_json["count"] == 2
+        assert asked.value.post_data_json["functions"] == ['sales "north"', "warehouse"]

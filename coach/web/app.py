@@ -15,6 +15,7 @@ from coach import __version__
 from coach.bootstrap import Coach, keyring, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.convening import HANDLERS as MEETING_ROUTES
+from coach.web.documentation import HANDLERS as DOCUMENTATION
 from coach.web.door import Door
 from coach.web.gate import Gate, watching
 from coach.web.group_pages import HANDLERS as PAGES
@@ -44,6 +45,7 @@ def create_app(coach: Coach) -> Litestar:
             *MEETING_ROUTES,
             *PAGES,
             *HOME,
+            *DOCUMENTATION,
             create_static_files_router(assets, directories=[_swagger()], include_in_schema=False),
             create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
         ],

@@ -5,29 +5,42 @@ from importlib.resources import files
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
+from coach.bootstrap import Coach
 from coach.web import widget
 
 JAVASCRIPT = "text/javascript; charset=utf-8"
 
 
+def _page(name: str, coach: Coach, **more: str) -> Response[str]:
+    """A page with the widget on it, which has the key of this service's own pages if there is one."""
+    text = files("coach.web").joinpath("pages", f"{name}.html").read_text(encoding="utf-8")
+    key = escape(coach.settings.page_key)
+    values = {
+        "script": f'<script type="module" src="{widget.path()}" integrity="{widget.integrity()}"></script>',
+        "key": key,
+        "attribute": f' key="{key}"' if key else "",
+        **more,
+    }
+    for marker, value in values.items():
+        text = text.replace(f"{{{marker}}}", value)
+    return Response(text, media_type=MediaType.HTML, headers={"cache-control": "no-cache"})
+
+
 @get("/", include_in_schema=False, sync_to_thread=True)
-def home() -> Response[str]:
+def home(coach: NamedDependency[Coach]) -> Response[str]:
     """What this is, what it will not do, and the widget."""
-    text = files("coach.web").joinpath("pages", "home.html").read_text(encoding="utf-8")
-    page = text.replace("{script}", f'<script type="module" src="{widget.path()}" integrity="{widget.integrity()}"></script>')
-    return Response(page, media_type=MediaType.HTML, headers={"cache-control": "no-cache"})
+    return _page("home", coach)
 
 
 @get("/embed", include_in_schema=False, sync_to_thread=True)
-def embed(request: Request[Any, Any, Any]) -> Response[str]:
-    """The snippet for somebody's page."""
-    text = files("coach.web").joinpath("pages", "embed.html").read_text(encoding="utf-8")
+def embed(request: Request[Any, Any, Any], coach: NamedDependency[Coach]) -> Response[str]:
+    """The tags for somebody's page, and how they look there."""
     here = str(request.base_url)
-    page = text.replace("{snippet}", escape(widget.snippet(here))).replace("{host}", escape(here.rstrip("/")))
-    return Response(page, media_type=MediaType.HTML, headers={"cache-control": "no-cache"})
+    return _page("embed", coach, snippet=escape(widget.snippet(here)), host=escape(here.rstrip("/")))
 
 
 @get("/widget/{version:str}/widget.js", include_in_schema=False, sync_to_thread=True)

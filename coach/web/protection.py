@@ -26,7 +26,7 @@ _GROUP = (
     "base-uri 'none'; form-action 'self'"
 )
 _POLICIES = {
-    **dict.fromkeys(("/host", "/meet", "/run", "/embed"), _GROUP),
+    **dict.fromkeys(("/host", "/meet", "/run", "/embed", "/docs"), _GROUP),
     "/schema": _DOCUMENTATION,
     "/about": f"default-src 'none'; style-src '{STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'",
 }

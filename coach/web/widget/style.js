@@ -10,7 +10,8 @@ export const STYLE = `
   --_ground: var(--rc-ground, #10191d); --_accent: var(--rc-accent, #8fd3e8); --_on: var(--rc-on-accent, #10191d); --_mark: var(--rc-mark, #5b4a10); color-scheme: dark; } }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
-.card { background: var(--_paper); border: 1px solid var(--_line); border-radius: var(--_radius); padding: clamp(1rem, 4vw, 2rem); }
+p, h2, label, summary, button, textarea { unicode-bidi: plaintext; overflow-wrap: anywhere; } /* each in the direction of its own words */
+.card { display: flex; flex-direction: column; background: var(--_paper); border: 1px solid var(--_line); border-radius: var(--_radius); padding: clamp(1rem, 4vw, 2rem); }
 h2 { font-size: 1.3rem; line-height: 1.25; margin: 0 0 .5rem; }
 p { margin: .3rem 0 .7rem; }
 .soft { color: var(--_soft); font-size: .94em; }
@@ -20,23 +21,35 @@ textarea.short { min-height: 5.5rem; }
 :host([compact]) textarea { min-height: 6rem; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
 .row { display: flex; flex-wrap: wrap; gap: .55rem; align-items: center; margin: .9rem 0 0; }
-button { font: inherit; font-weight: 600; border: 1px solid var(--_accent); border-radius: calc(var(--_radius) * .6); padding: .5rem 1rem; min-height: 2.6rem; background: transparent; color: var(--_accent); cursor: pointer; }
-button.main { background: var(--_accent); color: var(--_on); }
+button { font: inherit; font-weight: 500; border: 1px solid var(--_line); border-radius: calc(var(--_radius) * .6); padding: .5rem 1rem; min-height: 2.6rem; background: transparent; color: var(--_accent); cursor: pointer; }
+button:hover { border-color: currentColor; }
+button.main { background: var(--_accent); border-color: var(--_accent); color: var(--_on); font-weight: 600; }
+button.last { margin-inline-start: auto; border-color: transparent; text-decoration: underline; text-underline-offset: .2em; }
+button[aria-pressed="true"] { background: var(--_accent); color: var(--_on); }
+.opener { width: 100%; display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .8rem; text-align: start; border: 0; padding: .3rem 0; }
+.card:has(.opener) { padding: .5rem 1.2rem; }
+.opener span { font-weight: 400; }
 button[disabled] { opacity: .55; cursor: default; }
 .heard { color: var(--_soft); margin-bottom: 1.1rem; }
-.question { font-size: clamp(1.25rem, 3.4vw, 1.6rem); line-height: 1.35; margin: 0 0 .4rem; font-weight: 500; text-wrap: balance; }
+.question { font: 400 clamp(1.35rem, 3.6vw, 1.75rem)/1.35 var(--rc-question-font, ui-serif, Georgia, Cambria, "Times New Roman", serif); margin: 0 0 .6rem; text-wrap: balance; }
 details { border-top: 1px solid var(--_line); margin-top: 1.1rem; padding-top: .7rem; }
 summary { cursor: pointer; font-weight: 600; min-height: 1.6rem; }
-.told { white-space: pre-wrap; max-height: 16rem; overflow: auto; }
+.told { white-space: pre-wrap; max-height: 16rem; overflow: auto; position: relative; }
+.who { border: 0; margin: 0 0 .2rem; padding: 0; font-size: .94em; color: var(--_soft); }
+.who p { margin: .2rem 0 .4rem; }
+textarea.all { flex: 1 0 18rem; }
+a { color: var(--_accent); }
 mark { background: var(--_mark); color: inherit; border-radius: 3px; padding: 0 .1em; }
-.notice { border-left: 4px solid var(--_accent); padding: .2rem .8rem; margin: 1rem 0 0; }
+.notice { border-inline-start: 4px solid var(--_accent); padding: .2rem .8rem; margin: 1rem 0 0; }
 .help { border: 2px solid var(--_ink); border-radius: var(--_radius); padding: .8rem 1.1rem; }
-.cover { display: flex; gap: .8rem; align-items: center; margin-top: 1.2rem; }
-.cover svg { width: 11rem; height: 1.9rem; flex: none; }
+.cover { display: flex; gap: .9rem; align-items: center; margin-top: 1.3rem; }
+.cover svg { width: 3.4rem; height: 3.4rem; flex: none; }
+.cover circle { fill: none; stroke: var(--_line); }
+.cover .touched { stroke: var(--_accent); }
 .check { display: flex; gap: .55rem; align-items: center; font-weight: 400; margin: .8rem 0 0; }
 .check input { width: 1.25rem; height: 1.25rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (prefers-reduced-motion: no-preference) { .come { animation: come .35s ease-out; } @keyframes come { from { opacity: 0; transform: translateY(.4rem); } } }
-@media (forced-colors: active) { button { border: 2px solid; } mark { outline: 2px solid; } }
+@media (forced-colors: active) { button { border: 2px solid; } mark { outline: 2px solid; } .cover circle { stroke: GrayText; } .cover .touched { stroke: Highlight; } }
 @media print { button, .cover, details { display: none; } .card { border: 0; padding: 0; } }
 `;
