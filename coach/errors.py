@@ -36,6 +36,8 @@ CoachError
 ├── ModelUnavailable          the language model did not do, and the caller wanted nothing else
 │   └── ModelTimeout          it did not do in time
 ├── Busy                      more is going on than can be answered in good time
+├── ForeignOrigin             a page of an origin that the operator did not name called
+├── ExtraMissing              something was asked for that needs packages which are not installed
 └── SettingsError             an environment variable has a value that means nothing
 """
 
@@ -450,6 +452,26 @@ class Busy(CoachError):
 
     def __str__(self) -> str:
         return "There is more to answer just now than can be answered in good time. Trying again in a moment helps."
+
+
+class ForeignOrigin(CoachError):
+    """A page of an origin that the operator did not name called."""
+
+    code = "foreign-origin"
+
+    def __str__(self) -> str:
+        return "Pages of this origin may not call here. COACH_ORIGINS lists those that may."
+
+
+@dataclass(eq=False)
+class ExtraMissing(CoachError):
+    """Something was asked for that needs packages which are not installed."""
+
+    extra: str
+    code = "extra-missing"
+
+    def __str__(self) -> str:
+        return f"This needs packages that are not installed: pip install 'reflection-coach[{self.extra}]'."
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ from coach.settings import Settings
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is, as module or module:name, and what it does
     "serve": ("coach.cli.serving", "Serve the API."),
+    "mcp": ("coach.cli.mcp", "Serve an assistant over the Model Context Protocol, on standard input and output."),
     "index": ("coach.cli.indexing", "Bring the index up to date: only what changed is embedded again."),
     "knowledge": ("coach.cli.knowledge", "The guidance and the questions."),
     "reflect": ("coach.cli.reflecting", "Questions for a challenge, from a file or standard input."),

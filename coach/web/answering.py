@@ -27,7 +27,7 @@ async def answered(request: Request[Any, Any, Any], door: Door, events: AsyncGen
     through = door.through(events)
     try:
         if not wants_stream(request.headers):
-            return Response(await unless_gone(request, _folded(through)), headers={"cache-control": "no-store"})
+            return Response(await unless_gone(request, folded(through)), headers={"cache-control": "no-store"})
         through = _from(await unless_gone(request, anext(through)), through) if begun else through
     except Gone:
         return Response(None, status_code=CLIENT_CLOSED_REQUEST)
@@ -41,7 +41,8 @@ async def _from(first: Event, rest: AsyncGenerator[Event, None]) -> AsyncGenerat
             yield event
 
 
-async def _folded(events: AsyncGenerator[Event, None]) -> ReflectionAnswer:
+async def folded(events: AsyncGenerator[Event, None]) -> ReflectionAnswer:
+    """The whole answer. Errors: those of `events`."""
     folder = Folder()
     async with aclosing(events):
         async for event in events:

@@ -22,6 +22,7 @@ from coach.web.group_pages import HANDLERS as PAGES
 from coach.web.home import HANDLERS as HOME
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.limits import Limits, pool_of, within_budget
+from coach.web.mcp import mcp
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
@@ -37,6 +38,7 @@ def create_app(coach: Coach) -> Litestar:
     limits = Limits(coach.settings, pool)
     coach = replace(coach, needs=replace(coach.needs, within_budget=within_budget))
     door, keys = Door(coach, limits), keyring(coach.settings, memory)
+    mcp_routes, mcp_lives = mcp(coach, door, MOST_BODY_BYTES)
     return Litestar(
         route_handlers=[
             *ROUTES,
@@ -46,6 +48,7 @@ def create_app(coach: Coach) -> Litestar:
             *PAGES,
             *HOME,
             *DOCUMENTATION,
+            *mcp_routes,
             create_static_files_router(assets, directories=[_swagger()], include_in_schema=False),
             create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
         ],
@@ -56,7 +59,7 @@ def create_app(coach: Coach) -> Litestar:
             "memory": Provide(lambda: memory, sync_to_thread=False),
         },
         on_shutdown=[pool.disconnect] if pool else [],
-        lifespan=[watching(keys), *([purging(memory)] if memory else [])],
+        lifespan=[watching(keys), *([purging(memory)] if memory else []), *mcp_lives],
         exception_handlers=PROBLEMS,
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=OpenAPIConfig(

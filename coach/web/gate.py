@@ -15,6 +15,7 @@ from coach.memory import Caller
 from coach.ports import Keyring
 from coach.settings import LOOPBACK, Settings
 from coach.web.limits import Headers, Limits
+from coach.web.requests import whole_path
 
 LOCAL = "local"  # who owns what is kept where the service listens to this machine alone and nobody was given a key
 TOKEN, HOST, MEMBER = "ct_", "ht_", "mt_"  # how the secrets begin that open one reflection, or one session
@@ -29,6 +30,7 @@ ADDRESSES: Mapping[str, For | None] = {
     "/embed": OPEN,
     "/health": OPEN,
     "/host": OPEN,
+    "/mcp": For.REFLECT,
     "/meet": OPEN,
     "/metrics": For.ADMIN,
     "/pages": OPEN,
@@ -77,7 +79,7 @@ class Gate(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Raises Unauthorized, Forbidden, RateLimited; JournalFault where keys cannot be looked up and others than this machine are answered."""
-        scope_wanted = wanted(scope["path"]) if scope["type"] == ScopeType.HTTP else None
+        scope_wanted = wanted(whole_path(scope)) if scope["type"] == ScopeType.HTTP else None
         if scope_wanted is None:
             await next_app(scope, receive, send)
             return
@@ -103,7 +105,7 @@ class Gate(ASGIMiddleware):
         if nobody_has_keys and self._alone and not secret:
             return Caller(LOCAL), ()
         standing = () if nobody_has_keys and self._alone else await self._limits.arrive(_address(scope))
-        if _opens_itself(scope["path"], secret):
+        if _opens_itself(whole_path(scope), secret):
             return Caller(token=secret), standing
         key = await self._keyring.find(secret) if secret else None
         if key is None:

@@ -77,6 +77,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "budget-spent": Kind(
         429, "The tokens for today are used up", "Retry-After says when the next day begins; with `fallback: bank` the library answers."
     ),
+    "foreign-origin": Kind(403, "A page of another origin called", "COACH_ORIGINS lists the origins whose pages may."),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }
 _BY_STATUS = {

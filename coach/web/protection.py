@@ -13,7 +13,7 @@ from coach.paper.page import PAPERS, style_hash
 from coach.ports import Keyring
 from coach.settings import LOOPBACK, Settings
 from coach.web.about import STYLE_HASH
-from coach.web.requests import request_id
+from coach.web.requests import request_id, whole_path
 
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 _DOCUMENTATION = (
@@ -41,8 +41,9 @@ _HEADERS = (
 async def protect(message: Message, scope: Scope) -> None:
     """Put the request's id and what keeps a browser honest on every response (OWASP Secure Headers)."""
     if message["type"] == "http.response.start":
-        found = (policy for path, policy in _POLICIES.items() if scope["path"].startswith(path))
-        policy = _GROUP if scope["path"] == "/" else next(found, _NOTHING)
+        asked = whole_path(scope)
+        found = (policy for path, policy in _POLICIES.items() if asked.startswith(path))
+        policy = _GROUP if asked == "/" else next(found, _NOTHING)
         more = ((b"x-request-id", request_id(scope).encode()), *_HEADERS, (b"content-security-policy", policy.encode()))
         message["headers"] = [*message.get("headers", []), *more]
 
@@ -52,8 +53,8 @@ def listed(value: str) -> list[str]:
     return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
-_SENT = ["authorization", "content-type", "accept", "x-request-id", "idempotency-key"]
 _TOLD = ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "idempotency-replayed"]
+_SENT = ["authorization", "content-type", "accept", "x-request-id", "idempotency-key", "mcp-protocol-version", "mcp-method", "mcp-name"]
 
 
 @dataclass

@@ -30,6 +30,12 @@ def request_id(scope: Scope) -> str:
     return str(state["request_id"])
 
 
+def whole_path(scope: Scope) -> str:
+    """The path that was asked for, as it was sent. Within a mount, `path` is only what is left of it."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
 def strictly(kind: type[msgspec.Struct]) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """A hook before a handler: the body is announced as JSON, is JSON, and fits `kind` to the letter (Litestar alone would take "3" for 3).
 
@@ -43,11 +49,16 @@ def strictly(kind: type[msgspec.Struct]) -> Callable[[Request[Any, Any, Any]], A
         try:
             decoder.decode(await request.body())
         except msgspec.ValidationError as error:
-            raise Malformed(_plain(str(error)), pointer(str(error))) from None
+            raise malformed(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Malformed("The body is not JSON in UTF-8, or is nested too deeply.") from None
 
     return intake
+
+
+def malformed(error: msgspec.ValidationError) -> Malformed:
+    """What does not fit the contract, and where, without what was sent."""
+    return Malformed(_plain(str(error)), pointer(str(error)))
 
 
 def pointer(message: str) -> str:
