@@ -181,6 +181,18 @@ def test_a_sheet_for_a_group(served):
         assert plain(quote) not in for_all
 
 
+def test_a_crisis_among_members_is_answered_on_that_members_page_alone(served):
+    """The own page says where help is and asks nothing; the part for all holds no word of it."""
+    members = [{"alias": "Ruth", "challenge": CRISIS}, {"alias": "Noor", "challenge": TEXT}, {"alias": "Piet"}]
+    result = call(served, "prepare_session", {"members": members, "minutes": 22})
+    page = result.structured_content["member_pages"][0]
+    assert page["signpost"]["flag"] == "crisis"
+    assert not page["questions"]
+    for_all, hers = said(result).split(f"## {TITLES['own'].format(alias='Ruth')}\n")
+    assert plain(page["signpost"]["text"]) in hers
+    assert plain(page["signpost"]["text"]) not in for_all
+
+
 def test_questions_are_checked_and_not_said_again(served):
     """Verdicts of the guard, by number."""
     result = call(served, "check_questions", {"texts": ["What did you hear?", "Why don't you talk to her?"]})
