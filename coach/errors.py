@@ -17,6 +17,7 @@ CoachError
 │   ├── JournalBusy           another has it locked
 │   ├── JournalConflict       two wrote to one reflection at once
 │   └── StoreKeyWrong         texts are encrypted with another key than the one that was set
+├── UnknownModel              a chat program asked for a model that is not the coach
 ├── NotKept                   there is nothing of that name, or not for who asks
 ├── AlreadyAnswered           the same words again to a question that was answered with them
 ├── ConversationFull          a conversation has its most exchanges
@@ -234,6 +235,15 @@ class StoreKeyWrong(JournalFault):
         return (
             f"What is kept was encrypted with the key {self.wanted}, and {have}. Put that key back, after the newest and a comma if it is an old one."
         )
+
+
+class UnknownModel(CoachError):
+    """A chat program asked for another model than the one there is."""
+
+    code = "unknown-model"
+
+    def __str__(self) -> str:
+        return "There is no such model here; /openai/v1/models lists the one there is."
 
 
 class NotKept(CoachError):

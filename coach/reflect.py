@@ -164,7 +164,7 @@ async def reflect(challenge: Challenge, needs: Needs, keep: Keep | None = None) 
                 yield event
             return
         kept = await keep(challenge.id) if keep else None
-        yield _opened(challenge, needs, answering, kept if isinstance(kept, Keeping) else None)
+        yield opened(challenge, needs, answering, kept if isinstance(kept, Keeping) else None)
         if isinstance(kept, Notice):
             yield Noticed(kept)
         if challenge.exchanges and challenge.turn is None:
@@ -222,7 +222,7 @@ async def _coached(
 
 def _stopped(judgement: Judgement, challenge: Challenge, needs: Needs, written_in: str) -> Iterator[Event]:
     """Where help is, or what would help; after a matter for others, one question about support. No provider is called, nothing is retrieved."""
-    yield _opened(challenge, needs, needs.bank)
+    yield opened(challenge, needs, needs.bank)
     country = challenge.country or _country(challenge.language) or needs.country
     yield Signposted(needs.safety.signpost(judgement, challenge.language or written_in, country))
     if judgement.flag is Flag.HR_LEGAL:
@@ -238,7 +238,8 @@ def _country(tag: str | None) -> str | None:
     return regions[0] if regions else None
 
 
-def _opened(challenge: Challenge, needs: Needs, answering: Answering, keeping: Keeping | None = None) -> Opened:
+def opened(challenge: Challenge, needs: Needs, answering: Answering, keeping: Keeping | None = None) -> Opened:
+    """The first event of every answer: who answers, from what, and what is kept."""
     writer = answering.writer
     provenance = Provenance(writer.engine, writer.model, writer.prompt, needs.library.version, guard.VERSION)
     kept = KEPT.format(date=keeping.expires.date().isoformat()) if keeping else NOTHING_KEPT

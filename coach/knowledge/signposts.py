@@ -46,7 +46,10 @@ def _signposts(raw: Mapping[str, Any]) -> Signposts:
         says={Flag(flag): said[flag] for flag in ("crisis", "hr_legal", "too_thin", "off_topic")},
         helps={country: _helps(found, country or None) for country, found in _countries(raw["resources"])},
         emergency={country: found["emergency"] for country, found in _countries(raw["resources"])},
-        support=_support(said["support"]),
+        support=_question(said["support"], "safety-support"),
+        greetings=re.compile(rf"\b(?:{'|'.join(said['greetings'])})\b", re.IGNORECASE),
+        welcome=said["welcome"],
+        opening=_question(said["opening"], "opening"),
     )
 
 
@@ -63,9 +66,9 @@ def _helps(found: Mapping[str, Any], country: str | None) -> dict[Flag, Sequence
     return {Flag.CRISIS: of("crisis"), Flag.HR_LEGAL: of("work")}
 
 
-def _support(entry: Mapping[str, str]) -> Draft:
+def _question(entry: Mapping[str, str], origin: str) -> Draft:
     kinds = Skill(entry["skill"]), About(entry["about"]), Perspective(entry["perspective"]), Form(entry["form"])
-    return Draft(entry["text"], *kinds, "bank", origin="safety-support")
+    return Draft(entry["text"], *kinds, "bank", origin=origin)
 
 
 def key(pattern: str) -> str:

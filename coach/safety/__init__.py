@@ -22,7 +22,10 @@ _MARKS = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"
 
 @dataclass(frozen=True)
 class Signposts:
-    """What knowledge/safety holds: patterns by language and flag, what to say, where help is by country, and the one question that may follow."""
+    """What knowledge/safety holds: patterns by language and flag, what to say, where help is by country, and the one question that may follow.
+
+    `greetings` is how people say hello, `welcome` what is said to who said no more, by language, and `opening` the question after it.
+    """
 
     patterns: Mapping[str, Mapping[Flag, Sieve]]
     anywhere: Mapping[Flag, Sieve]
@@ -32,6 +35,9 @@ class Signposts:
     helps: Mapping[str, Mapping[Flag, Sequence[Help]]]
     emergency: Mapping[str, str]
     support: Draft
+    greetings: re.Pattern[str]
+    welcome: Mapping[str, str]
+    opening: Draft
 
 
 @dataclass(frozen=True, slots=True)

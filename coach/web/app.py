@@ -23,6 +23,8 @@ from coach.web.home import HANDLERS as HOME
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.limits import Limits, pool_of, within_budget
 from coach.web.mcp import mcp
+from coach.web.openai_errors import with_openai_shape
+from coach.web.openai_wire import HANDLERS as OPENAI_ROUTES
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
@@ -45,6 +47,7 @@ def create_app(coach: Coach) -> Litestar:
             *KEPT_ROUTES,
             *GROUP_ROUTES,
             *MEETING_ROUTES,
+            *OPENAI_ROUTES,
             *PAGES,
             *HOME,
             *DOCUMENTATION,
@@ -60,7 +63,7 @@ def create_app(coach: Coach) -> Litestar:
         },
         on_shutdown=[pool.disconnect] if pool else [],
         lifespan=[watching(keys), *([purging(memory)] if memory else []), *mcp_lives],
-        exception_handlers=PROBLEMS,
+        exception_handlers=with_openai_shape(PROBLEMS),
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="Coach",

@@ -14,11 +14,16 @@ PING_SECONDS = 15.0
 log = logging.getLogger("coach.web")
 
 
+def softly(events: AsyncGenerator[Event, None], ping: float = PING_SECONDS) -> AsyncGenerator[Event | None, None]:
+    """The events, with `failed` for whatever breaks inside, and None whenever `ping` seconds pass with nothing said."""
+    return _with_pings(_failing_softly(events), ping)
+
+
 async def sse(events: AsyncGenerator[Event, None], ping: float = PING_SECONDS) -> AsyncGenerator[bytes, None]:
     """Each event as one message. An error inside becomes the event `failed`, since a cut socket tells nobody anything."""
     folder = Folder()
     number = 0
-    async with aclosing(_with_pings(_failing_softly(events), ping)) as timed:
+    async with aclosing(softly(events, ping)) as timed:
         async for event in timed:
             if event is None:
                 yield b": still here\n\n"

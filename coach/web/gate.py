@@ -33,6 +33,7 @@ ADDRESSES: Mapping[str, For | None] = {
     "/mcp": For.REFLECT,
     "/meet": OPEN,
     "/metrics": For.ADMIN,
+    "/openai": For.REFLECT,
     "/pages": OPEN,
     "/problems": OPEN,
     "/run": OPEN,

@@ -70,6 +70,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "conflict": Kind(409, "Something else was written at the same moment", "Read the reflection again, then send yours again if it still fits."),
     "already-answered": Kind(409, "These words are there already", "The question was answered with them, and the next one was asked."),
     "conversation-full": Kind(409, "The conversation has its most exchanges", "A new reflection can begin where it ended."),
+    "unknown-model": Kind(404, "There is no such model", "`/openai/v1/models` lists the one there is."),
     "not-kept": Kind(404, "There is nothing of that name", "It was never kept, has expired, was erased, or another key, token or link opens it."),
     "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
     "forbidden": Kind(403, "This key is not for that", "`detail` says which scope it would take, or that the key belongs to other pages."),
