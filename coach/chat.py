@@ -31,13 +31,14 @@ from coach.safety import Judgement, Signposts
 
 MOST_REPLY = 4_000
 MOST_EXCHANGES = 24
-MOST_ANSWERS = 48  # messages of the coach's, those without a question among them
+MOST_ANSWERS = 32  # messages of the coach's, those without a question among them
 
 _READ = 4_000  # characters from the end of a message in which its questions are looked for
 _LONGEST = 400  # characters of a question
 _MOST = 2  # questions looked at in one message
 _BESIDE = re.compile(r"^\s*>.*$|\(Guidance: [^()\n]*\)", re.MULTILINE)  # what we write beside a question
-_MARKS = re.compile(r"^[\s*_#•-]*(?:\d+[.)]\s)?[\s*_]*|[\s*_]+$")  # what a program may put around a line
+_MARKS = " \t*_#•-"  # what a program may put around a line ...
+_NUMBER = re.compile(r"\d{1,3}[.)]\s")  # ... or before it
 _SENTENCE = re.compile(r'(?:"[^"]*"|“[^”]*”|[^.!?"“])+[.!?]*')  # a stop within quotation marks ends nothing
 
 
@@ -133,7 +134,7 @@ def read(messages: Sequence[Message], signposts: Signposts) -> Chat:
 
 def questions(text: str) -> list[str]:
     """The questions in a message of the coach's, in order: paragraphs of their own, as we write them, or sentences where the paragraphs got lost."""
-    lines = [_plain(_MARKS.sub("", line)) for line in _BESIDE.sub("", text[-_READ:]).splitlines()]
+    lines = [_bare(line) for line in _BESIDE.sub("", text[-_READ:]).splitlines()]
     found = [choice for line in lines if "?" in line for choice in _choices(line)][-_MOST:]
     verdicts = iter(guard.check_all([one for choice in found for one in choice], language=ENGLISH))
     judged = [[one for one in choice if next(verdicts).accept] for choice in found]
@@ -145,6 +146,14 @@ def _choices(line: str) -> list[list[str]]:
     asked = [sentence.strip() for sentence in _SENTENCE.findall(line) if sentence.endswith("?")]
     whole = [[line, *asked[-1:]]] if line.endswith("?") and len(line) <= _LONGEST else []
     return whole or [[one] for one in asked if len(one) <= _LONGEST]
+
+
+def _bare(line: str) -> str:
+    """A line without what a program may have put around it."""
+    line = line.strip(_MARKS)
+    if number := _NUMBER.match(line):
+        line = line[number.end() :].strip(_MARKS)
+    return _plain(line)
 
 
 def _plain(text: str) -> str:
