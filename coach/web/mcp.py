@@ -36,7 +36,7 @@ def mcp(coach: Coach, door: Door, most_bytes: int) -> tuple[list[ASGIRouteHandle
 
 
 def _refuse_foreign(scope: Scope, allowed: frozenset[str]) -> None:
-    """The protocol's rule against DNS rebinding: a page may call if it is of this service, of a named origin, or of its key's. Raises ForeignOrigin."""
+    """The rule against DNS rebinding: a page may call that is of this service, of a named origin, or of its key's. Raises ForeignOrigin."""
     headers = dict(scope.get("headers", ()))
     origin = headers.get(b"origin", b"").decode("latin-1")
     own = f"{scope.get('scheme', 'http')}://{headers.get(b'host', b'').decode('latin-1')}"
