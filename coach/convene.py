@@ -13,10 +13,10 @@ from coach.kept import Report, digest
 from coach.memory import Memory
 from coach.model import Flag, Signpost
 from coach.ports import Sessions
-from coach.prepare import Group, GroupNeeds, prepare, refuse
+from coach.prepare import GroupNeeds, prepare, refuse
 from coach.reflect import ENGLISH
 from coach.sessions import Agenda, Handed, Seat, Session
-from coach.sheets import Member, Sheet
+from coach.sheets import Group, Member, Sheet
 
 HOST, MEMBER = "ht_", "mt_"
 

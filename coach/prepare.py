@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from coach import blind, guard
 from coach.errors import ChallengeTooThin, GroupMisfit, Malformed, ReportingLine, SameAlias, SlotMisfit, UnknownProtocol
-from coach.kept import Report
 from coach.model import Asked, Challenge, Closed, Draft, Engine, Exchange, Noticed, Question, Signposted
 from coach.ports import Themes
 from coach.reflect import PASSAGES, Needs, reflect
@@ -17,6 +16,7 @@ from coach.sheets import (
     EVERYBODY,
     TIMEKEEPER,
     Case,
+    Group,
     GroupQuestion,
     GroupWords,
     Ideas,
@@ -42,23 +42,6 @@ OF_A_THEME = 3
 MANY = 5  # members from which on a theme has to be of three of them: of two, each could tell the other
 FUNCTION = "{function}"
 LONGEST_FUNCTION = 60
-
-
-@dataclass(frozen=True)
-class Group:
-    """Who meets, for how long, and how. `rounds` None is as many as the slot holds; `matter` None is told from what they bring."""
-
-    members: tuple[Member, ...]
-    minutes: int
-    protocol: str = AUTO
-    rounds: int | None = None
-    trust: Trust = Trust.SOME
-    matter: Matter | None = None
-    override: bool = False
-    engine: Engine = Engine.AUTO
-    language: str | None = None
-    country: str | None = None
-    carried: tuple[tuple[str, Report], ...] = ()
 
 
 @dataclass(frozen=True)

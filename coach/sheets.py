@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from coach.kept import Report
-from coach.model import Draft, Question, Signpost, Source
+from coach.model import Draft, Engine, Question, Signpost, Source
 
 
 class Trust(StrEnum):
@@ -172,6 +172,23 @@ class Member:
     challenge: str | None = field(default=None, repr=False)
     report_back: str | None = field(default=None, repr=False)
     reports_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Who meets, for how long, and how. `rounds` None is as many as the slot holds; `matter` None is told from what they bring."""
+
+    members: tuple[Member, ...]
+    minutes: int
+    protocol: str = "auto"
+    rounds: int | None = None
+    trust: Trust = Trust.SOME
+    matter: Matter | None = None
+    override: bool = False
+    engine: Engine = Engine.AUTO
+    language: str | None = None
+    country: str | None = None
+    carried: tuple[tuple[str, Report], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from coach.bootstrap import assemble
 from coach.reflect import reflect
 from coach.settings import Settings
 from coach.web.examples import REQUEST, SENTENCES
-from coach.web.schema import Folder, ReflectionRequest
-from coach.web.verdicts import CheckAnswer, verdict_out
+from coach.web.schema import Folder
+from coach.web.verdicts import verdict_out
+from coach.wire.checks import CheckAnswer
+from coach.wire.reflections import ReflectionRequest
 
 
 async def answer(folder: Path) -> dict[str, object]:

@@ -13,11 +13,12 @@ from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import page
 from coach.paper.pdf import pdf
-from coach.prepare import Group, prepare
+from coach.prepare import prepare
 from coach.settings import Settings
-from coach.sheets import Member, Sheet, Trust
+from coach.sheets import Group, Member, Sheet, Trust
 from coach.web.schema import encode
-from coach.web.sheets import MemberIn, sheet_out
+from coach.web.sheets import sheet_out
+from coach.wire.sheets import MemberIn
 
 ENDINGS = (".pdf", ".html", ".md", ".json", ".ics")
 

@@ -16,7 +16,8 @@ from coach.model import Challenge, Engine
 from coach.reflect import reflect
 from coach.settings import Settings
 from coach.terminal import show
-from coach.web.schema import Folder, ReflectionAnswer, encode
+from coach.web.schema import Folder, encode
+from coach.wire.reflections import ReflectionAnswer
 
 
 @click.command("reflect")

@@ -4,10 +4,9 @@ import base64
 import hashlib
 from html import escape
 
-import msgspec
-
 from coach.bootstrap import Coach
 from coach.knowledge.embedders import Endpoint
+from coach.wire.service import AboutOut
 
 WITHOUT = "A program, not a person. It reads what a manager writes and asks a few open questions, which it chooses from a curated library."
 WITH_MODEL = (
@@ -29,34 +28,13 @@ KEPT = (
 )
 
 
-class About(msgspec.Struct, frozen=True):
-    """What somebody should know before the first word.
-
-    `sent_to` lists the hosts to which texts go, masked; none where nothing leaves. `stored` is `never` or `if asked`, `retention` an ISO 8601
-    duration.
-    """
-
-    what: str
-    artificial_intelligence: bool
-    operator: str | None
-    contact: str | None
-    sent_to: list[str]
-    masked_before: bool
-    stored: str
-    retention: str | None
-    erase: str
-    not_done: list[str]
-    turn_to: str
-    language: str
-
-
-def about(coach: Coach) -> About:
+def about(coach: Coach) -> AboutOut:
     """The facts of this service."""
     embedder = coach.library.shelves.first.embedder
     keeps_nothing = coach.settings.store == "off"
     hosts = [coach.llm.provider.host] if coach.llm else []
     hosts += [embedder.host] if isinstance(embedder, Endpoint) else []
-    return About(
+    return AboutOut(
         what=WITH_MODEL if coach.llm else WITHOUT,
         artificial_intelligence=coach.llm is not None,
         operator=coach.settings.operator or None,
@@ -80,7 +58,7 @@ STYLE = (
 STYLE_HASH = "sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
-def page(facts: About) -> str:
+def page(facts: AboutOut) -> str:
     """The same as HTML: no script, nothing from elsewhere."""
     sent = (
         f"They are sent to {escape(' and '.join(facts.sent_to))}. People, companies, products, places, addresses and numbers that the program finds "

@@ -11,7 +11,8 @@ from coach.model import Event
 from coach.web.door import Door, Gone, unless_gone
 from coach.web.events import sse
 from coach.web.requests import EVENT_STREAM, wants_stream
-from coach.web.schema import Folder, ReflectionAnswer
+from coach.web.schema import Folder
+from coach.wire.reflections import ReflectionAnswer
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's; nobody reads it
 

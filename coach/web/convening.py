@@ -18,27 +18,14 @@ from coach.memory import Memory
 from coach.paper.page import style_hash
 from coach.sessions import Session
 from coach.web.callers import bearer, who
-from coach.web.meetings import (
-    FileRequest,
-    HandIn,
-    OwnPrinted,
-    Printed,
-    SeatOut,
-    SessionMade,
-    SessionOut,
-    SessionRequest,
-    Withdrawn,
-    made_out,
-    print_all,
-    seat_out,
-    session_out,
-)
+from coach.web.meetings import OwnPrinted, Printed, made_out, print_all, seat_out, session_out
 from coach.web.preparing import HTML, ICS, MARKDOWN, PDF
 from coach.web.problems import documented
-from coach.web.remembered import Erasure
 from coach.web.requests import refuse_unsendable, strictly
 from coach.web.schema import signpost_out
-from coach.web.sheets import SheetOut
+from coach.wire.kept import Erasure
+from coach.wire.sessions import FileRequest, HandIn, SeatOut, SessionMade, SessionOut, SessionRequest, Withdrawn
+from coach.wire.sheets import SheetOut
 
 _PRIVATE = {"cache-control": "no-store", "vary": "accept"}
 _TAGS = ["peer groups"]

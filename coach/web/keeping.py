@@ -19,20 +19,11 @@ from coach.web.answering import Answered, answered
 from coach.web.door import Door
 from coach.web.meetings import session_out
 from coach.web.problems import documented
-from coach.web.remembered import (
-    Erasure,
-    ReflectionKept,
-    ReflectionList,
-    ReplyRequest,
-    SummaryOut,
-    SummaryRequest,
-    brief_out,
-    kept_whole,
-    summary_out,
-    summary_text,
-)
+from coach.web.remembered import brief_out, kept_whole, summary_out, summary_text
 from coach.web.requests import refuse_unsendable, strictly
-from coach.web.schema import ReflectionAnswer, ReportRequest, encode
+from coach.web.schema import encode
+from coach.wire.kept import Erasure, ReflectionKept, ReflectionList, ReplyRequest, SummaryOut, SummaryRequest
+from coach.wire.reflections import ReflectionAnswer, ReportRequest
 
 LINES = "application/x-ndjson"
 MARKDOWN, PLAIN = "text/markdown", "text/plain"

@@ -22,7 +22,8 @@ from coach.web.door import Door, Gone, unless_gone
 from coach.web.examples import GROUP
 from coach.web.problems import documented
 from coach.web.requests import refuse_unsendable, strictly
-from coach.web.sheets import ProtocolOut, SheetOut, SheetRequest, sheet_out
+from coach.web.sheets import sheet_out
+from coach.wire.sheets import ProtocolOut, SheetOut, SheetRequest
 
 HTML, MARKDOWN, PDF, ICS = "text/html", "text/markdown", "application/pdf", "text/calendar"
 _PRIVATE = {"cache-control": "no-store", "vary": "accept"}

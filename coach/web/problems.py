@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
@@ -28,6 +27,7 @@ from coach.errors import (
 )
 from coach.web.limits import until_midnight
 from coach.web.requests import request_id
+from coach.wire.service import Problem
 
 log = logging.getLogger("coach.web")
 
@@ -89,23 +89,6 @@ _BY_STATUS = {
     415: "unsupported-media-type",
     400: "malformed",
 }
-
-
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem document."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    pointer: str | None = None
-    limit: int | None = None
-    unit: str | None = None
-    least: int | None = None
-    most: int | None = None
-    trouble: str | None = None
 
 
 def documented(*codes: str) -> dict[int, ResponseSpec]:

@@ -15,15 +15,17 @@ from coach import guard
 from coach.bootstrap import Coach
 from coach.memory import Memory, begin, kept_nowhere
 from coach.reflect import accept, reflect
-from coach.web.about import About, about, page
+from coach.web.about import about, page
 from coach.web.answering import Answered, answered
 from coach.web.callers import who
 from coach.web.door import Door
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, documented
 from coach.web.requests import refuse_unsendable, strictly
-from coach.web.schema import ReflectionAnswer, ReflectionRequest
-from coach.web.verdicts import CheckAnswer, CheckRequest, verdict_out
+from coach.web.verdicts import verdict_out
+from coach.wire.checks import CheckAnswer, CheckRequest
+from coach.wire.reflections import ReflectionAnswer, ReflectionRequest
+from coach.wire.service import AboutOut
 
 
 def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
@@ -119,7 +121,7 @@ async def create_checks(
 
 
 @get("/v1/about", operation_id="about", summary="Who answers here, where texts go, what is kept", tags=["about"])
-async def about_json(coach: NamedDependency[Coach]) -> About:
+async def about_json(coach: NamedDependency[Coach]) -> AboutOut:
     """The facts somebody should know before the first word."""
     return about(coach)
 

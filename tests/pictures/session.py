@@ -6,9 +6,9 @@ from pathlib import Path
 
 from coach.bootstrap import assemble
 from coach.paper.timeline import timeline
-from coach.prepare import Group, prepare
+from coach.prepare import prepare
 from coach.settings import Settings
-from coach.sheets import Member, Sheet
+from coach.sheets import Group, Member, Sheet
 
 NAMES = ("Ruth", "Anselm", "Noor", "Piet", "Mira", "Tom")
 
