@@ -7,6 +7,7 @@ from typing import Any
 
 from coach.errors import SettingsError
 
+CLIENT_URL, CLIENT_KEY = "COACH_URL", "COACH_KEY"  # what coach.client reads where it is told to; the service passes over both
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})  # this machine, to itself
 
 
@@ -189,7 +190,7 @@ class Settings:
         """Read COACH_* variables. Raises SettingsError for a value that means nothing and for a COACH_ variable that does not exist."""
         known = {item.metadata["variable"]: item for item in fields(cls)}
         for variable in environ:
-            if variable.startswith("COACH_") and variable not in known:
+            if variable.startswith("COACH_") and variable not in {*known, CLIENT_URL, CLIENT_KEY}:
                 raise SettingsError(variable, "is not a setting; `coach settings` lists them all")
         return cls(
             **{item.name: _read(item.metadata["read"], variable, environ[variable]) for variable, item in known.items() if variable in environ}

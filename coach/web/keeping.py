@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated, Any
 
-from litestar import MediaType, Request, Response, delete, get, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import BodyKwarg, FromQuery, ParameterKwarg, SkipValidation
@@ -205,7 +205,7 @@ async def erase_me(owner: NamedDependency[str], held: NamedDependency[Memory]) -
         "One kept reflection a line, the oldest first, then sessions as their host sees them, and a last line "
         '`{"object": "end", ...}` with both counts: where that is missing, the export broke off.'
     ),
-    media_type=MediaType.TEXT,
+    media_type=LINES,
     responses={
         200: ResponseSpec(ReflectionKept, generate_examples=False, media_type=LINES, description="One reflection a line"),
         **documented(*_MISSED[1:]),

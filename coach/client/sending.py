@@ -1,0 +1,70 @@
+"""What both clients share: where they send to, with which headers, and for how long they wait."""
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from coach import __version__
+from coach.client.calls import Call
+from coach.client.retrying import Retries
+from coach.settings import CLIENT_KEY, CLIENT_URL
+
+LOCAL = "http://127.0.0.1:8000"
+TIMEOUT = 60.0  # seconds without a byte; a stream says something every 15, and an answer takes 25 where a model drafts
+CONNECT = 5.0  # seconds until somebody picks up
+AGENT = f"reflection-coach/{__version__}"
+
+
+class _Discreet(logging.Filter):
+    """Httpx2 logs addresses, and a member's address holds a secret: it is replaced there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every record passes."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_MEMBER.sub("/members/...", str(one)) if isinstance(one, httpx2.URL) else one for one in record.args)
+        return True
+
+
+_MEMBER = re.compile(r"/members/[^/?]+")
+_DISCREET = _Discreet()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to send, and as whom."""
+
+    base_url: str = LOCAL
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = TIMEOUT
+    retries: Retries = field(default_factory=Retries)
+
+    def options(self) -> dict[str, Any]:
+        """For httpx2's clients. Redirects are not followed: a key would go along."""
+        logging.getLogger("httpx2").addFilter(_DISCREET)  # the same one again is not added
+        return {
+            "base_url": self.base_url,
+            "timeout": httpx2.Timeout(self.timeout, connect=min(CONNECT, self.timeout)),
+            "follow_redirects": False,
+            "headers": {"user-agent": AGENT},
+        }
+
+    def sent(self, call: Call[Any]) -> dict[str, Any]:
+        """One request as httpx2 takes it, made once for all its tries: a POST keeps its Idempotency-Key."""
+        headers = {"accept": call.accept}
+        if call.body is not None:
+            headers["content-type"] = "application/json"
+        if call.method == "POST":
+            headers["idempotency-key"] = str(uuid.uuid4())
+        if secret := call.token or self.api_key:
+            headers["authorization"] = f"Bearer {secret}"
+        return {"method": call.method, "url": call.path, "content": call.body, "headers": headers, "params": dict(call.query) or None}
+
+
+def named(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Address and key as the environment names them."""
+    return {"base_url": environ.get(CLIENT_URL) or LOCAL, "api_key": environ.get(CLIENT_KEY) or None}
