@@ -59,6 +59,9 @@ receipt: .venv/.tests ## measure guard, safety and masking on every held-out set
 example: .venv/.tests ## write the example answer of the documentation anew
 	@$(BIN)/python -m tests.example
 
+types: .venv/.tests ## write the types of the TypeScript client anew (npm fetches its generator the first time)
+	@$(BIN)/python -m tests.typescript
+
 picture: .venv/.tests ## draw the pictures of the README anew
 	@$(BIN)/python -m tests.pictures.terminal
 	@$(BIN)/python -m tests.pictures.session
@@ -97,4 +100,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-llm.lock
 	@touch $@
 
-.PHONY: help setup serve test test-llm check bench bench-llm bench-store bench-page relevance head receipt example picture lock clean
+.PHONY: help setup serve test test-llm check bench bench-llm bench-store bench-page relevance head receipt example types picture lock clean

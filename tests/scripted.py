@@ -64,6 +64,8 @@ class Scripted:
 
     def _one(self, connection, lines) -> None:
         line = lines.readline().decode().strip()
+        if not line:
+            return  # a connection that was opened in advance and never used
         headers = {}
         while field := lines.readline().decode().strip():
             name, _, value = field.partition(": ")

@@ -1,6 +1,7 @@
 import asyncio
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from coach import client as api
@@ -47,6 +49,7 @@ from coach.wire.sessions import SessionOut
 from tests.conftest import ORDINARY, serving
 from tests.scripted import Scripted, answer, head, refusal
 
+ROOT = Path(__file__).parent.parent
 TEXT = ORDINARY[5]["text"]
 SECRET = "I told Marigold Fenwick that the audit of Larchmont was hers and she cried in the stairwell."
 OPENED = {"id": "r_1", "object": "reflection", "language": "en", "disclosure": "D.", "kept": None}
@@ -467,3 +470,25 @@ def test_the_clients_import_nothing_heavy():
         "pydantic",
     }
     assert not names & heavy
+
+
+BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", (ROOT / "coach" / "docs" / "clients.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(("language", "block"), BLOCKS, ids=[f"{language}-{place}" for place, (language, _) in enumerate(BLOCKS)])
+def test_the_examples_of_the_page_run(language, block, served):
+    """As they stand, but for the address; each brings a question or says what is missing."""
+    program = ("bash", "-ec") if language == "bash" else (sys.executable, "-W", "error", "-c")
+    environ = {"PATH": os.environ["PATH"], "COACH_URL": served, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*program, block.replace("http://127.0.0.1:8000", served)], capture_output=True, text=True, env=environ, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "?" in done.stdout or done.stdout.startswith("422 challenge-too-thin /challenge The challenge has 2 words")
+
+
+def test_the_typescript_client_is_served(served):
+    """Its two files, and nothing else of that folder."""
+    for name in ("coach.ts", "api.ts"):
+        found = httpx.get(f"{served}/clients/{name}").raise_for_status()
+        assert found.headers["content-type"] == "text/plain; charset=utf-8"
+        assert found.text == (ROOT / "coach" / "client" / "typescript" / name).read_text(encoding="utf-8")
+    assert httpx.get(f"{served}/clients/errors.py").status_code == 404

@@ -33,6 +33,8 @@ def test_the_wheel_carries_prompts_knowledge_and_tokenizer(wheel):
         "coach/guard/english.yaml",
         "coach/guard/head.npz",
         "coach/web/example_answer.json",
+        "coach/client/typescript/coach.ts",
+        "coach/client/typescript/api.ts",
     } <= names
     assert not any(name.startswith("tests/") for name in names)
 
@@ -55,6 +57,35 @@ def test_an_empty_environment_with_the_wheel_gives_questions(wheel, tmp_path):
     assert answer["notices"] == []
     assert (tmp_path / ".data" / "index" / "current").exists()
     assert "Reading the library" in done.stderr
+
+
+CALLS = """
+import sys
+from coach.client import Client
+with Client(sys.argv[1]) as client:
+    print(len(client.reflect(sys.argv[2]).questions), [type(event).__name__ for event in client.stream(sys.argv[2])][-1])
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_bare_install_brings_the_clients_and_nothing_heavy(wheel, served, tmp_path):
+    """From the index with its own dependencies alone, it calls a service; the command line says what to install, without a traceback."""
+    uv = Path(sys.executable).parent / "uv"
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, wheel], check=True)
+    listed = subprocess.run([uv, "pip", "list", "--python", python, "--format", "json"], capture_output=True, text=True, check=True).stdout
+    names = {package["name"] for package in json.loads(listed)}
+    assert {"reflection-coach", "httpx2", "msgspec"} <= names
+    assert names <= {"reflection-coach", "httpx2", "httpcore2", "h11", "anyio", "idna", "truststore", "typing-extensions", "msgspec"}
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("COACH_", "PYTHON"))}
+    done = subprocess.run([python, "-c", CALLS, served, TEXT], capture_output=True, text=True, cwd=tmp_path, env=environ, check=False)
+    assert (done.stdout, done.stderr) == ("3 ClosedOut\n", "")
+    for command in ([tmp_path / "venv" / "bin" / "coach", "serve"], [python, "-m", "coach"]):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environ, check=False)
+        assert done.returncode == 1
+        assert 'pip install "reflection-coach[server]"' in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_nothing_is_written_outside_the_data_folder(tmp_path):

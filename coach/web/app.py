@@ -14,6 +14,7 @@ from litestar.static_files import create_static_files_router
 from coach import __version__
 from coach.bootstrap import Coach, keyring, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
+from coach.web.clients import HANDLERS as CLIENTS
 from coach.web.convening import HANDLERS as MEETING_ROUTES
 from coach.web.documentation import HANDLERS as DOCUMENTATION
 from coach.web.door import Door
@@ -52,6 +53,7 @@ def create_app(coach: Coach) -> Litestar:
             *HOME,
             *DOCUMENTATION,
             *mcp_routes,
+            *CLIENTS,
             create_static_files_router(assets, directories=[_swagger()], include_in_schema=False),
             create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
         ],

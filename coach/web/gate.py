@@ -26,6 +26,7 @@ OPEN = None
 ADDRESSES: Mapping[str, For | None] = {
     "/": OPEN,
     "/about": OPEN,
+    "/clients": OPEN,
     "/docs": OPEN,
     "/embed": OPEN,
     "/health": OPEN,
