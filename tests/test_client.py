@@ -179,6 +179,8 @@ def test_a_sheet_in_all_its_forms(client):
     begins = {Media.MARKDOWN: b"#", Media.HTML: b"<!doctype html>", Media.PDF: b"%PDF-", Media.CALENDAR: b"BEGIN:VCALENDAR"}
     for media, first in begins.items():
         assert client.sheet_as(media, wanted).startswith(first)
+    with pytest.raises(errors.NotUnderstood):
+        client.sheet_as(Media.PLAIN, wanted)
     assert {one.id for one in client.protocols()} >= {"troika", "case-clinic"}
     with pytest.raises(errors.SheetMisfit) as raised:
         client.sheet(SheetRequest(members=members, minutes=2))

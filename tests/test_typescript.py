@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from coach.wire.reflections import EVENTS
 from tests import typescript
 from tests.conftest import REQUIRED
 from tests.scripted import Scripted, answer, head, refusal
@@ -46,6 +47,18 @@ def test_the_example_of_the_page_runs(served, tmp_path):
     assert [line.endswith("?") for line in told[:5]] == [True] * 5
     assert told[5] == "true"
     assert told[6].startswith("422 challenge-too-thin The challenge has 2 words")
+
+
+def test_its_events_are_those_of_the_service():
+    """By name, and by the fields of those that the OpenAPI document does not list."""
+    source = (typescript.SOURCES / "coach.ts").read_text(encoding="utf-8")
+    listed = dict(re.findall(r'\| \{ event: "(\w+)"; data: (.*) \}', source))
+    assert listed.keys() == EVENTS.keys()
+    assert re.findall(r'"(\w+)"', re.search(r"new Set\((.*)\)", source)[1]) == list(EVENTS)
+    for name in ("opened", "closed"):
+        assert sorted(re.findall(r'"(\w+)"', listed[name].replace("ReflectionAnswer", ""))) == sorted(EVENTS[name].__struct_fields__)
+    for name in ("asked", "failed"):
+        assert sorted(re.findall(r"(\w+): ", listed[name])) == sorted(EVENTS[name].__struct_fields__)
 
 
 WRONG = """

@@ -17,6 +17,7 @@ from coach.wire.sheets import ProtocolOut, SheetOut, SheetRequest
 
 Value = TypeVar("Value")
 
+JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 LINES = "application/x-ndjson"
 REFLECTIONS = "/v1/reflections"
@@ -45,10 +46,10 @@ class Call(Generic[Value]):
     """A request that is not sent yet. `token` opens one reflection or session, and goes in place of the client's key."""
 
     method: str
-    path: str
+    path: str = field(repr=False)  # a member's holds a secret
     read: Callable[[bytes], Value] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
-    accept: str = "application/json"
+    accept: str = JSON
     token: str | None = field(default=None, repr=False)
     query: Mapping[str, str | int] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import httpx2
 import msgspec
 
-from coach.client.calls import EVENT_STREAM, Call
+from coach.client.calls import JSON, LINES, Call
 from coach.client.errors import ClientError, Interrupted, NoAnswer, NotUnderstood, Refused, TooSlow, refusal
 from coach.wire.kept import ReflectionKept
 from coach.wire.reflections import EVENTS, LAST, EventOut, OpenedOut
@@ -33,8 +33,7 @@ def failed(error: httpx2.HTTPError) -> ClientError:
 
 def received(call: Call[Value], response: httpx2.Response) -> Value:
     """What the answer says. Raises Refused, NotUnderstood."""
-    if not response.is_success:
-        raise refused(response)
+    opened(response)
     return _understood(call.read, response.content)
 
 
@@ -67,11 +66,14 @@ def seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def opened(response: httpx2.Response) -> None:
-    """Before the first piece. Raises Refused, whose body was read; NotUnderstood where events were asked for and something else came."""
+    """Before the first piece. Raises Refused, whose body was read; NotUnderstood where it is in another form than was asked for.
+
+    What is read as JSON shows by itself what it is; a PDF, say, is handed on as it came.
+    """
     if not response.is_success:
         raise refused(response)
     wanted = response.request.headers["accept"]
-    if wanted == EVENT_STREAM and not response.headers.get("content-type", "").startswith(wanted):
+    if wanted not in {JSON, LINES} and not response.headers.get("content-type", "").startswith(wanted):
         raise NotUnderstood
 
 
