@@ -7,8 +7,8 @@ import msgspec
 from coach.model import Move, Skill
 from coach.prepare import MOST_MEMBERS
 from coach.reflect import MOST_CHARACTERS
-from coach.web.schema import Count, ExchangeIn, GuidanceOut, Label, NoticeOut, PrivacyOut, ReflectionRequest, SignpostOut, Tag
-from coach.web.sheets import MemberIn, SheetRequest
+from coach.wire.reflections import Count, ExchangeIn, GuidanceOut, Label, NoticeOut, PrivacyOut, ReflectionRequest, SignpostOut, Tag
+from coach.wire.sheets import MemberIn, SheetRequest
 
 Writeup = Annotated[
     str,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from coach.web.schema import GuidanceOut, NoticeOut, ReflectionAnswer, SignpostOut, SourceOut
-from coach.web.verdicts import CheckAnswer
+from coach.wire.checks import CheckAnswer
+from coach.wire.reflections import GuidanceOut, NoticeOut, ReflectionAnswer, SignpostOut, SourceOut
 
 
 def reflection(answer: ReflectionAnswer) -> str:

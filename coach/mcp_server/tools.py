@@ -24,9 +24,12 @@ from coach.web.answering import folded
 from coach.web.door import Door
 from coach.web.problems import CATALOGUE
 from coach.web.requests import malformed, refuse_unsendable
-from coach.web.schema import NoticeOut, ReflectionAnswer, guidance_out, privacy_out, signpost_out
-from coach.web.sheets import SheetOut, sheet_out
-from coach.web.verdicts import CheckAnswer, verdict_out
+from coach.web.schema import guidance_out, privacy_out, signpost_out
+from coach.web.sheets import sheet_out
+from coach.web.verdicts import verdict_out
+from coach.wire.checks import CheckAnswer
+from coach.wire.reflections import NoticeOut, ReflectionAnswer
+from coach.wire.sheets import SheetOut
 
 BROKEN = "Something here failed. It was a fault of ours, and nothing was kept; trying again may help. (internal)"
 

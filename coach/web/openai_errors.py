@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.types import ExceptionHandlersMap
 
-from coach.web.problems import Problem
+from coach.wire.service import Problem
 
 PREFIX = "/openai/v1"
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from coach.web.schema import ReflectionAnswer
+from coach.wire.reflections import ReflectionAnswer
 
 MODEL = "reflection-coach"
 SINCE = 1_763_856_000  # Unix seconds: 2025-11-23
