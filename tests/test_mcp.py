@@ -29,9 +29,9 @@ from coach.paper.markdown import plain
 from coach.paper.said import TITLES
 from coach.web import mcp as mounting
 from coach.web.door import Door
-from coach.web.schema import ReflectionAnswer
-from coach.web.sheets import SheetOut
-from coach.web.verdicts import CheckAnswer
+from coach.wire.reflections import ReflectionAnswer
+from coach.wire.sheets import SheetOut
+from coach.wire.checks import CheckAnswer
 from tests.conftest import ORDINARY, WRITEUPS, modelled, serving
 
 ROOT = Path(__file__).parent.parent
