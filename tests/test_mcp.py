@@ -29,9 +29,10 @@ from coach.paper.markdown import plain
 from coach.paper.said import TITLES
 from coach.web import mcp as mounting
 from coach.web.door import Door
+from coach.web.limits import Limits
+from coach.wire.checks import CheckAnswer
 from coach.wire.reflections import ReflectionAnswer
 from coach.wire.sheets import SheetOut
-from coach.wire.checks import CheckAnswer
 from tests.conftest import ORDINARY, WRITEUPS, modelled, serving
 
 ROOT = Path(__file__).parent.parent
@@ -331,14 +332,14 @@ def test_a_failure_of_ours_says_nothing_of_what_was_written(coach, monkeypatch):
 
 def test_these_libraries_write_no_traces(coach):
     """An error in a span would hold what was sent."""
-    server(coach, Door(coach))
+    server(coach, Door(coach, Limits(coach.settings)))
     assert fastmcp.settings.telemetry_mode == "off"
 
 
 def test_a_traceback_is_never_shown_whatever_the_environment_says(coach, monkeypatch):
     """FASTMCP_DEBUG makes the library show them."""
     monkeypatch.setattr(fastmcp.settings, "debug", True)
-    assert not application(coach, Door(coach), 1000).debug
+    assert not application(coach, Door(coach, Limits(coach.settings)), 1000).debug
 
 
 def test_busy_is_said_in_words(coach):

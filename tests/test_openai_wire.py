@@ -486,6 +486,7 @@ def test_what_is_refused_before_it_gets_here_has_the_shape_too():
     assert shaped(Problem("/problems/x", "x", 429, "Later.", "x", "r")).error.code == "rate_limit_exceeded"
     assert {shaped(Problem("", "", kind.status, kind.meaning, code, "r")).error.type for code, kind in CATALOGUE.items()} == {
         "invalid_request_error",
+        "rate_limit_error",
         "server_error",
     }
 

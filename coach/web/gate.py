@@ -9,7 +9,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from coach.errors import Forbidden, JournalFault, Unauthorized
-from coach.keys import Key
+from coach.keys import PUBLISHABLE, SECRET, Key
 from coach.keys import Scope as For
 from coach.memory import Caller
 from coach.ports import Keyring
@@ -19,6 +19,7 @@ from coach.web.requests import whole_path
 
 LOCAL = "local"  # who owns what is kept where the service listens to this machine alone and nobody was given a key
 TOKEN, HOST, MEMBER = "ct_", "ht_", "mt_"  # how the secrets begin that open one reflection, or one session
+_OURS = (SECRET, PUBLISHABLE, TOKEN, HOST, MEMBER)
 EVERY = 2.0  # seconds
 _SCHEME = "bearer "
 
@@ -104,8 +105,8 @@ class Gate(ASGIMiddleware):
             if not self._alone:
                 raise
             return Caller(), ()  # this machine alone: it is answered, and owns nothing until keys can be looked up again
-        if nobody_has_keys and self._alone and not secret:
-            return Caller(LOCAL), ()
+        if nobody_has_keys and self._alone and not secret.startswith(_OURS):
+            return Caller(LOCAL), ()  # chat programs send a key whether or not there is one to send
         standing = () if nobody_has_keys and self._alone else await self._limits.arrive(_address(scope))
         if _opens_itself(whole_path(scope), secret):
             return Caller(token=secret), standing
