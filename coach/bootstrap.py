@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -16,7 +18,7 @@ from coach.knowledge import groups, signposts
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.groups import Groups
-from coach.knowledge.index import build, current, manifest, vectors
+from coach.knowledge.index import build, current, manifest, served, vectors
 from coach.knowledge.library import ChromaLibrary, Store
 from coach.knowledge.shelf import Progress, Shelf, Shelves, embed_missing, plain, texts
 from coach.knowledge.themes import LibraryThemes
@@ -31,7 +33,7 @@ from coach.prepare import GroupNeeds
 from coach.prompts import Prompt
 from coach.reflect import Answering, Needs
 from coach.safety import Safety
-from coach.settings import Settings
+from coach.settings import LOOPBACK, Settings
 from coach.store import SqlJournal
 from coach.store.journal import utc_now
 from coach.store.keyring import SqlKeyring
@@ -42,6 +44,11 @@ OPENAI = "https://api.openai.com/v1"
 CONNECTIONS = httpx2.Limits(max_connections=1200, max_keepalive_connections=100)
 LEFT = Notice(
     "left-process", "To find guidance, your text was sent to an embeddings endpoint that the operator chose, with names and numbers masked."
+)
+NUMBERS_LEFT = Notice(
+    "numbers-left",
+    "To find guidance, numbers made from your text were sent to a store that the operator chose. "
+    "Your words are not in them; what they are about could be guessed.",
 )
 
 log = logging.getLogger("coach")
@@ -80,8 +87,10 @@ class Coach:
         }
 
 
-def assemble(settings: Settings, progress: Progress) -> Coach:
+def assemble(settings: Settings, progress: Progress, own: Path | None = None) -> Coach:
     """Put the parts together, building the index if it is missing or out of date. A failing disk or model does not stop it.
+
+    Where several processes read one index, `own` is the folder for copies.
 
     Errors: KnowledgeError and PromptError, since these are faults of ours; SettingsError where settings ask for a model and do not say which.
     """
@@ -90,7 +99,9 @@ def assemble(settings: Settings, progress: Progress) -> Coach:
     shelf, in_memory = _shelf(settings, knowledge, progress)
     shelves = Shelves(shelf)
     notices = (LEFT,) if isinstance(shelf.embedder, Endpoint) else ()
-    library = ChromaLibrary(shelves, Store(settings.data_dir), notices)
+    elsewhere = (NUMBERS_LEFT,) if urlsplit(settings.chroma).hostname not in {None, *LOOPBACK} else ()
+    store = Store(settings.data_dir, own=own, server=partial(served, settings.chroma, shelf) if settings.chroma else None)
+    library = ChromaLibrary(shelves, store, notices + elsewhere)
     where = (
         "To find them, your words are sent to a service that the operator chose, with names and numbers masked."
         if notices
@@ -219,7 +230,7 @@ def _shelf(settings: Settings, knowledge: Knowledge, progress: Progress) -> tupl
     try:
         chosen = embedder(settings)
     except EmbedderUnavailable as error:
-        log.warning("%s", error)
+        log.warning("the encoder is not available: %s", error)
         return plain(knowledge), False
     attempts: tuple[Callable[[], dict[str, Vectors]], ...] = (
         lambda: _from_index(settings.data_dir, knowledge, chosen),
@@ -231,7 +242,7 @@ def _shelf(settings: Settings, knowledge: Knowledge, progress: Progress) -> tupl
         except (IndexFault, OSError, KeyError) as error:
             log.info("no index yet: %s", type(error).__name__)
         except EmbedderUnavailable as error:
-            log.warning("%s", error)
+            log.warning("the encoder is not available: %s", error)
             return plain(knowledge), False
     log.warning("the index cannot be written; everything is kept in memory")
     return Shelf.of(knowledge, chosen, embed_missing(texts(knowledge), {}, chosen, progress)), True

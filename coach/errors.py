@@ -37,6 +37,7 @@ CoachError
 ├── ModelUnavailable          the language model did not do, and the caller wanted nothing else
 │   └── ModelTimeout          it did not do in time
 ├── Busy                      more is going on than can be answered in good time
+│   └── ShuttingDown          the service is being stopped
 ├── ForeignOrigin             a page of an origin that the operator did not name called
 ├── ExtraMissing              something was asked for that needs packages which are not installed
 └── SettingsError             an environment variable has a value that means nothing
@@ -482,6 +483,16 @@ class ExtraMissing(CoachError):
 
     def __str__(self) -> str:
         return f"This needs packages that are not installed: pip install 'reflection-coach[{self.extra}]'."
+
+
+@dataclass(eq=False)
+class ShuttingDown(Busy):
+    """The service is being stopped; another, or the same one started again, will answer. `retry_after` is in seconds."""
+
+    code = "shutting-down"
+
+    def __str__(self) -> str:
+        return "This service is being stopped. Trying again in a moment helps."
 
 
 @dataclass(eq=False)

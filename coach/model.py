@@ -110,6 +110,13 @@ class Fallback(StrEnum):
     NEVER = "never"
 
 
+class Outcome(StrEnum):
+    """How an answer ended: with all that was to come, or cut since the service was being stopped."""
+
+    COMPLETE = "complete"
+    SHUTTING_DOWN = "shutting_down"
+
+
 class Flag(StrEnum):
     """Why a text is not coached like others, the most serious first."""
 
@@ -185,6 +192,7 @@ class Notice:
 
     code: str
     message: str
+    trouble: str = ""  # for who watches the service: what a provider did; not told to the reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,9 +376,10 @@ class AcknowledgementDraft:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What drafting has cost so far, by name: tokens, money. A later one replaces an earlier one."""
+    """What drafting has cost so far, by name: tokens, money; and drafts refused, by rule. A later one replaces an earlier one."""
 
     usage: Mapping[str, float]
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Seal:
@@ -484,11 +493,13 @@ class Signposted:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """All that was to come has come."""
+    """Nothing more will come; `outcome` says whether all has come. `refused` counts drafts by rule, for who watches the service."""
 
     guidance: tuple[Found, ...]
     usage: Mapping[str, float]
     privacy: Privacy = field(default_factory=Privacy)
+    outcome: Outcome = Outcome.COMPLETE
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

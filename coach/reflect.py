@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from coach.model import (
     Privacy,
     Provenance,
     Question,
+    Reason,
     Sent,
     Signposted,
     Spent,
@@ -124,8 +126,8 @@ class _Told:
 
     guidance: dict[str, Found] = field(default_factory=dict)
     asked: int = 0
-    refused: int = 0
-    spent: Mapping[str, float] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    spent: Spent = field(default_factory=lambda: Spent({}))
     sent: tuple[Sent, ...] = ()
 
     def privacy(self) -> Privacy:
@@ -137,7 +139,7 @@ class _Told:
 
     def usage(self) -> dict[str, float]:
         """What the answer cost, drafts refused by the writer itself included."""
-        return {**self.spent, "drafts_refused": self.refused + self.spent.get("drafts_refused", 0)}
+        return {**self.spent.usage, "drafts_refused": self.refused.total() + self.spent.usage.get("drafts_refused", 0)}
 
 
 async def reflect(challenge: Challenge, needs: Needs, keep: Keep | None = None) -> AsyncGenerator[Event, None]:
@@ -217,7 +219,8 @@ async def _coached(
     if told.asked < challenge.count:
         yield Noticed(Notice("fewer-questions", FEWER))
     elapsed = round((time.perf_counter() - started) * 1000)
-    yield Closed(tuple(told.guidance.values()), {**told.usage(), "milliseconds": elapsed}, told.privacy())
+    refused = told.refused + Counter(told.spent.refused)
+    yield Closed(tuple(told.guidance.values()), {**told.usage(), "milliseconds": elapsed}, told.privacy(), refused=refused)
 
 
 def _stopped(judgement: Judgement, challenge: Challenge, needs: Needs, written_in: str) -> Iterator[Event]:
@@ -253,7 +256,7 @@ async def _event(draft: Written, challenge: Challenge, finding: Awaitable[Findin
         case Notice():
             return Noticed(draft)
         case Spent():
-            told.spent = draft.usage
+            told.spent = draft
             return None
         case Sent():
             told.sent += (draft,)
@@ -287,7 +290,7 @@ def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: F
         or not grounding.quoted_words_are_theirs(draft.text, draft.evidence)
         or not all(converse.located(item, converse.places(challenge)) for item in draft.evidence)
     ):
-        told.refused += 1
+        told.refused[Reason.UNGROUNDED] += 1
         return None
     if isinstance(draft, AcknowledgementDraft):
         heard = guard.acknowledge(draft)
@@ -297,7 +300,9 @@ def _admit(draft: AcknowledgementDraft | Draft, challenge: Challenge, finding: F
     around = guard.Context(challenge.text, tuple(found.passage.text for found in passages or ()), asked)
     question = guard.admit(draft, f"q{challenge.before + told.asked + 1}", around)
     if passages is None or not isinstance(question, Question) or told.asked >= challenge.count:
-        told.refused += 1
+        told.refused[
+            str(question.verdict.reason) if isinstance(question, guard.Refusal) else "foreign-guidance" if passages is None else "too-many"
+        ] += 1
         return None
     told.asked += 1
     told.guidance.update({found.passage.id: found for found in passages})

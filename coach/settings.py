@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from coach.errors import SettingsError
 
@@ -55,6 +56,13 @@ def _redis(value: str) -> str:
 def _publishable(value: str) -> str:
     if value and not value.startswith("pk_"):
         raise ValueError("wants a publishable key, which begins with pk_: everybody can read it in the page")
+    return value
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None):
+        raise ValueError("wants an address, such as http://127.0.0.1:4318, without a name or password in it")
     return value
 
 
@@ -184,6 +192,30 @@ class Settings:
         "Write-ups that may wait to be read if they come at once. Beyond, or while the queue does not shorten, others get 503 with Retry-After.",
     )
     most_open: int = _setting("COACH_MOST_OPEN", 1200, _whole(1, 100_000), "Answers that may be under way at once; then the same.")
+    workers: int = _setting(
+        "COACH_WORKERS", 1, _whole(1, 64), "How many processes answer. The bounds above and the memory are those of each; COACH_THREADS too."
+    )
+    shutdown: float = _setting(
+        "COACH_SHUTDOWN", 20.0, _number(0, 600), "Seconds for answers under way when the service is stopped; what is not done then says so and ends."
+    )
+    log: str = _setting(
+        "COACH_LOG", "text", _one_of("text", "json", "off"), "What is written to standard error: lines for people, JSON lines, or nothing."
+    )
+    metrics: str = _setting(
+        "COACH_METRICS",
+        "on",
+        _one_of("on", "any", "off"),
+        "Whether /metrics tells counts and durations: `on` to this machine, `any` to whoever reaches the port, `off` to nobody.",
+    )
+    chroma: str = _setting(
+        "COACH_CHROMA", "", _address, "The address of a Chroma server (`chroma run`) that holds the passages; empty: Chroma within this process."
+    )
+    traces: str = _setting(
+        "COACH_TRACES",
+        "",
+        _address,
+        "Where OpenTelemetry spans go, as OTLP over HTTP: the address of a collector, such as http://127.0.0.1:4318. Empty: none are made.",
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

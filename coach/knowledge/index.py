@@ -5,6 +5,7 @@ index/<build>/         vectors.npz, chroma/, manifest.json (written last: withou
 index/lock             held by whoever writes
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from zipfile import BadZipFile
 
 import chromadb
@@ -22,10 +24,11 @@ from chromadb.config import Settings as ChromaSettings
 from coach.errors import IndexLocked, IndexMismatch, IndexMissing, KnowledgeError
 from coach.knowledge.embedders import Embedder, Vectors
 from coach.knowledge.files import Knowledge, refused
-from coach.knowledge.shelf import Progress, embed_missing, passage_vectors, texts
+from coach.knowledge.shelf import Progress, Shelf, embed_missing, passage_vectors, texts
 
 COLLECTION = "guidance"
 FORMAT = 1
+PATIENCE = 2.0  # seconds for who wants a copy, until whoever writes is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,35 @@ def chroma_client(folder: Path) -> chromadb.api.ClientAPI:
     return chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
 
 
+def served(address: str, shelf: Shelf) -> chromadb.Collection:
+    """The passages in a Chroma server, put there by whoever comes first. What is in it is named for what it was made of, and never changes.
+
+    Errors: what Chroma raises where the server does not answer.
+    """
+    parts = urlsplit(address)
+    secure = parts.scheme == "https"
+    client = chromadb.HttpClient(
+        parts.hostname or "", parts.port or (443 if secure else 80), ssl=secure, settings=ChromaSettings(anonymized_telemetry=False)
+    )
+    made = hashlib.sha256(f"{shelf.knowledge.version} {shelf.embedder.name}".encode()).hexdigest()[:16]
+    collection = client.get_or_create_collection(f"{COLLECTION}-{made}", embedding_function=None, metadata={"hnsw:space": "cosine"})
+    if collection.count() != len(shelf.knowledge.passages):
+        _fill(collection, shelf.knowledge, shelf.passages)
+    return collection
+
+
+def _fill(collection: chromadb.Collection, knowledge: Knowledge, rows: Vectors) -> None:
+    """Put the passages in: twice does no harm."""
+    for low in range(0, len(knowledge.passages), 256):
+        batch = knowledge.passages[low : low + 256]
+        collection.upsert(
+            ids=[passage.id for passage in batch],
+            embeddings=list(rows[low : low + 256]),
+            documents=[passage.text for passage in batch],
+            metadatas=[{"document": passage.document, "title": passage.title} for passage in batch],
+        )
+
+
 def current(folder: Path) -> Path:
     """The build in use. Raises IndexMissing."""
     try:
@@ -62,6 +94,23 @@ def current(folder: Path) -> Path:
     if not (build / "manifest.json").is_file():
         raise IndexMissing(folder)
     return build
+
+
+def copied(folder: Path, build: Path, own: Path) -> Path:
+    """A copy of a build's store for this process alone, in place of its last one: whoever opens a store writes into its files, even to read.
+
+    Errors: IndexLocked if another process keeps the lock, OSError from the disk.
+    """
+    mine = f"chroma-{os.getpid()}-"
+    target = own / f"{mine}{secrets.token_hex(6)}"
+    try:
+        with filelock.FileLock(folder / "index" / "lock", timeout=PATIENCE):
+            for last in own.glob(f"{mine}*"):
+                shutil.rmtree(last, ignore_errors=True)
+            shutil.copytree(build / "chroma", target)
+    except filelock.Timeout:
+        raise IndexLocked from None
+    return target
 
 
 def manifest(build: Path) -> Manifest:
@@ -157,15 +206,7 @@ def _write(target: Path, knowledge: Knowledge, table: Mapping[str, Vectors], mad
         embedding_function=None,
         metadata={"hnsw:space": "cosine", "embedder": made.embedder, "knowledge": made.knowledge},
     )
-    passages, rows = knowledge.passages, passage_vectors(knowledge, table)
-    for low in range(0, len(passages), 256):
-        batch = passages[low : low + 256]
-        collection.add(
-            ids=[passage.id for passage in batch],
-            embeddings=list(rows[low : low + 256]),
-            documents=[passage.text for passage in batch],
-            metadatas=[{"document": passage.document, "title": passage.title} for passage in batch],
-        )
+    _fill(collection, knowledge, passage_vectors(knowledge, table))
     partial = target / "manifest.partial"
     partial.write_text(json.dumps(asdict(made)), encoding="utf-8")
     _settle(partial)

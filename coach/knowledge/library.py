@@ -13,7 +13,7 @@ from chromadb.api.shared_system_client import SharedSystemClient
 
 from coach.errors import IndexMissing, StoreUnavailable
 from coach.knowledge.embedders import Endpoint, Reading, Vectors
-from coach.knowledge.index import COLLECTION, chroma_client, current
+from coach.knowledge.index import COLLECTION, chroma_client, copied, current
 from coach.knowledge.shelf import Shelf, Shelves, one_a_document
 from coach.model import Finding, Found, Notice, Sent
 from coach.privacy import Hider
@@ -24,6 +24,7 @@ REST = 5.0  # seconds before a store that failed is asked again
 WIDE = 24  # passages asked of Chroma, so that enough different documents are among them
 
 Clock = Callable[[], float]
+Server = Callable[[], chromadb.Collection]
 
 
 @dataclass
@@ -38,9 +39,14 @@ class _Shop:
 class Store:
     """Chroma in a thread of its own. It may fail, hang or vanish: each is StoreUnavailable, and it is opened anew after a rest."""
 
-    def __init__(self, folder: Path, clock: Clock = time.monotonic) -> None:
-        """`folder` is the data folder. Nothing is opened before the first query."""
+    def __init__(self, folder: Path, clock: Clock = time.monotonic, own: Path | None = None, server: Server | None = None) -> None:
+        """`folder` is the data folder; with `own`, a copy made there is read instead, with `server`, what that one has.
+
+        Nothing is opened before the first query.
+        """
         self._folder = folder
+        self._own = own
+        self._server = server
         self._clock = clock
         self._shop = _Shop(ThreadPoolExecutor(1, thread_name_prefix="chroma"))
         self._closed_until = -1.0
@@ -66,15 +72,22 @@ class Store:
             SharedSystemClient.clear_system_cache()
 
     def _query(self, shop: _Shop, vector: Vectors, limit: int) -> dict[str, float]:
-        build = current(self._folder)
+        build = None if self._server else current(self._folder)
         if shop.collection is None or shop.build != build:
-            shop.collection = chroma_client(build / "chroma").get_collection(COLLECTION, embedding_function=None)
+            shop.collection = self._opened(build)
             shop.build = build
         answer = shop.collection.query(query_embeddings=[vector.tolist()], n_results=limit, include=["distances"])
         distances = answer["distances"]
         if not distances or not answer["ids"][0]:
-            raise IndexMissing(build)
+            raise IndexMissing(self._folder)
         return {name: 1 - distance for name, distance in zip(answer["ids"][0], distances[0], strict=True)}
+
+    def _opened(self, build: Path | None) -> chromadb.Collection:
+        if self._server:
+            return self._server()
+        build = build or current(self._folder)
+        there = copied(self._folder, build, self._own) if self._own else build / "chroma"
+        return chroma_client(there).get_collection(COLLECTION, embedding_function=None)
 
 
 class ChromaLibrary:
@@ -99,6 +112,12 @@ class ChromaLibrary:
     def stays(self) -> bool:
         """Whether a text is read without leaving this process."""
         return not isinstance(self.shelves.first.embedder, Endpoint)
+
+    @property
+    def host(self) -> str | None:
+        """Where texts go to be read, if they leave this process."""
+        embedder = self.shelves.first.embedder
+        return embedder.host if isinstance(embedder, Endpoint) else None
 
     @property
     def waiting(self) -> int:

@@ -87,7 +87,7 @@ class _Counts:
             usage |= {"tokens_input": given, "tokens_output": written, "tokens_cached": cached}
             if prices != Prices():
                 usage["cost"] = prices.of(given, cached, written)
-        return Spent(usage)
+        return Spent(usage, dict(self.refused))
 
 
 @dataclass
@@ -340,7 +340,9 @@ class Llm:
             return
         if failure:
             yield Notice(
-                "model-unavailable", f"The language model did not answer as it should ({failure.trouble}), so questions come from the library."
+                "model-unavailable",
+                f"The language model did not answer as it should ({failure.trouble}), so questions come from the library.",
+                failure.trouble,
             )
         bank: list[Draft] = []
         async with aclosing(self._bank.draft(challenge, finding, language, answer.asked)) as items:

@@ -92,7 +92,7 @@ class CoachTool(Tool):
         except CoachError as error:
             return ToolResult(_in_words(error), is_error=True)
         except Exception as error:  # noqa: BLE001 (the outer edge of this door: whatever broke, the assistant is told)
-            log.error("tool %s: unexpected %s", self.name, type(error).__name__)  # noqa: TRY400 (a traceback could carry a person's words)
+            log.error("tool: unexpected %s", type(error).__name__)  # noqa: TRY400 (a traceback could carry a person's words)
             return ToolResult(BROKEN, is_error=True)
         return ToolResult(text, structured_content=msgspec.to_builtins(answer))
 

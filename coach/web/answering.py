@@ -7,7 +7,8 @@ from typing import Any
 from litestar import Request, Response
 from litestar.response import Stream
 
-from coach.model import Event
+from coach.errors import ShuttingDown
+from coach.model import Closed, Event, Outcome
 from coach.web.door import Door, Gone, unless_gone
 from coach.web.events import sse
 from coach.web.requests import EVENT_STREAM, wants_stream
@@ -22,7 +23,7 @@ Answered = Response[ReflectionAnswer] | Response[None] | Stream
 async def answered(request: Request[Any, Any, Any], door: Door, events: AsyncGenerator[Event, None], *, begun: bool = False) -> Answered:
     """The events as the caller wants them. With `begun` the first is waited for, so that what goes wrong before it is a problem document.
 
-    Errors: those of `events` while nothing was sent; Busy.
+    Errors: those of `events` while nothing was sent; Busy, ShuttingDown.
     """
     door.check()
     through = door.through(events)
@@ -48,4 +49,6 @@ async def folded(events: AsyncGenerator[Event, None]) -> ReflectionAnswer:
     async with aclosing(events):
         async for event in events:
             folder.add(event)
+            if isinstance(event, Closed) and event.outcome is Outcome.SHUTTING_DOWN and not folder.worth_sending:
+                raise ShuttingDown
     return folder.answer()

@@ -1,10 +1,12 @@
 """Builds the ASGI application around an assembled coach. Nothing happens at import."""
 
 from dataclasses import replace
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
-from litestar import Litestar
+from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
@@ -24,6 +26,8 @@ from coach.web.home import HANDLERS as HOME
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.limits import Limits, pool_of, within_budget
 from coach.web.mcp import mcp
+from coach.web.metrics import Metrics, metrics
+from coach.web.observing import Observed
 from coach.web.openai_errors import with_openai_shape
 from coach.web.openai_wire import HANDLERS as OPENAI_ROUTES
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
@@ -33,61 +37,68 @@ from coach.web.purging import purging
 from coach.web.routes import HANDLERS as ROUTES
 
 MOST_BODY_BYTES = 131_072
+ASSETS = "/schema/assets"
+ALWAYS = (*ROUTES, *KEPT_ROUTES, *GROUP_ROUTES, *MEETING_ROUTES, *OPENAI_ROUTES, *PAGES, *HOME, *DOCUMENTATION, *CLIENTS, metrics)
 
 
 def create_app(coach: Coach) -> Litestar:
     """The service. The same coach may stand behind several applications."""
-    assets, memory, pool = "/schema/assets", remembering(coach.settings), pool_of(coach.settings)
-    limits = Limits(coach.settings, pool)
+    memory, pool, measured = remembering(coach.settings), pool_of(coach.settings), Metrics()
+    limits, keys = Limits(coach.settings, pool), keyring(coach.settings, memory)
+    tracing = import_module("coach.web.tracing").Tracing(coach.settings.traces) if coach.settings.traces else None
+    coach = tracing.of(coach) if tracing else coach
     coach = replace(coach, needs=replace(coach.needs, within_budget=within_budget))
-    door, keys = Door(coach, limits), keyring(coach.settings, memory)
+    door = Door(coach, limits, measured)
     mcp_routes, mcp_lives = mcp(coach, door, MOST_BODY_BYTES)
-    return Litestar(
-        route_handlers=[
-            *ROUTES,
-            *KEPT_ROUTES,
-            *GROUP_ROUTES,
-            *MEETING_ROUTES,
-            *OPENAI_ROUTES,
-            *PAGES,
-            *HOME,
-            *DOCUMENTATION,
-            *mcp_routes,
-            *CLIENTS,
-            create_static_files_router(assets, directories=[_swagger()], include_in_schema=False),
-            create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
-        ],
+    app = Litestar(
+        route_handlers=[*ALWAYS, *mcp_routes, *_files()],
         dependencies={
             **CALLERS,
             "coach": Provide(lambda: coach, sync_to_thread=False),
             "door": Provide(lambda: door, sync_to_thread=False),
+            "measured": Provide(lambda: measured, sync_to_thread=False),
             "memory": Provide(lambda: memory, sync_to_thread=False),
         },
-        on_shutdown=[pool.disconnect] if pool else [],
-        lifespan=[watching(keys), *([purging(memory)] if memory else []), *mcp_lives],
+        on_shutdown=[*([pool.disconnect] if pool else []), *([tracing.close] if tracing else [])],
+        lifespan=[watching(keys), *([purging(memory, measured.purge)] if memory else []), *mcp_lives],
         exception_handlers=with_openai_shape(PROBLEMS),
         request_max_body_size=MOST_BODY_BYTES,
-        openapi_config=OpenAPIConfig(
-            title="Coach",
-            version=__version__,
-            summary="A challenge in, reflective questions out, never advice",
-            license=License(name="MIT", identifier="MIT"),
-            path="/schema",
-            use_handler_docstrings=False,
-            render_plugins=[
-                SwaggerRenderPlugin(
-                    js_url=f"{assets}/swagger-ui-bundle.js",
-                    css_url=f"{assets}/swagger-ui.css",
-                    standalone_preset_js_url=f"{assets}/swagger-ui-standalone-preset.js",
-                    path="/",
-                    favicon=f'<link rel="icon" href="{assets}/favicon-32x32.png">',
-                ),
-                JsonRenderPlugin(path="/openapi.json"),
-            ],
-        ),
+        openapi_config=_documentation(ASSETS),
         before_send=[protect],
         middleware=[HostCheck.of(coach.settings), Gate(coach.settings, keys, limits)],
         cors_config=origins(coach.settings, keys),
+        state=State({"door": door}),
+        logging_config=None,  # Litestar's would put a handler of its own in place of coach.logs, and write tracebacks with their messages
+    )
+    app.asgi_handler = Observed(app.asgi_handler, measured, tracing)
+    return app
+
+
+def _files() -> list[Router]:
+    return [
+        create_static_files_router(ASSETS, directories=[_swagger()], include_in_schema=False),
+        create_static_files_router("/pages", directories=[Path(str(files("coach.web").joinpath("pages")))], include_in_schema=False),
+    ]
+
+
+def _documentation(assets: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Coach",
+        version=__version__,
+        summary="A challenge in, reflective questions out, never advice",
+        license=License(name="MIT", identifier="MIT"),
+        path="/schema",
+        use_handler_docstrings=False,
+        render_plugins=[
+            SwaggerRenderPlugin(
+                js_url=f"{assets}/swagger-ui-bundle.js",
+                css_url=f"{assets}/swagger-ui.css",
+                standalone_preset_js_url=f"{assets}/swagger-ui-standalone-preset.js",
+                path="/",
+                favicon=f'<link rel="icon" href="{assets}/favicon-32x32.png">',
+            ),
+            JsonRenderPlugin(path="/openapi.json"),
+        ],
     )
 
 

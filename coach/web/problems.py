@@ -56,6 +56,7 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
     "model-timeout": Kind(504, "The language model took too long", "The request wanted no other answer. It can be tried again."),
     "busy": Kind(503, "There is more to do than can be done in good time", "Retry-After says when to try again."),
+    "shutting-down": Kind(503, "The service is being stopped", "Nothing was answered. Retry-After says when to try again."),
     "journal-unavailable": Kind(503, "What is kept cannot be reached just now", "Nothing that was kept is lost. Retry-After says when to try again."),
     "journal-busy": Kind(503, "The place where things are kept is busy", "Nothing was changed. Retry-After says when to try again."),
     "store-key-wrong": Kind(503, "What is kept cannot be read", "It is encrypted, and the key that was set does not fit. That is for the operator."),

@@ -13,6 +13,7 @@ from litestar.params import BodyKwarg, FromPath
 
 from coach import guard
 from coach.bootstrap import Coach
+from coach.errors import ShuttingDown
 from coach.memory import Memory, begin, kept_nowhere
 from coach.reflect import accept, reflect
 from coach.web.about import about, page
@@ -51,7 +52,8 @@ def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
         "With `exchanges` it goes on from what was answered: one acknowledgement, one question. Who asks for ideas there is shown what others have "
         "written (`offered`), with the choice left open. "
         "With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `offered`, `asked` (one whole "
-        "question each), and at the end `closed` or `failed`; their ids count from 1, and a comment is sent every 15 seconds."
+        "question each), and at the end `closed` (its `outcome` is `shutting_down` where the service was stopped before all had come) or `failed`; "
+        "their ids count from 1, and a comment is sent every 15 seconds."
     ),
     responses={
         200: ResponseSpec(
@@ -139,8 +141,10 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", operation_id="ready", summary="Can it answer, and with what?", tags=["health"])
-async def ready(coach: NamedDependency[Coach], memory: NamedDependency[Memory | None]) -> dict[str, Any]:
-    """Each part and how it is. It answers 200 as long as the coach can answer, which it can without a store."""
+async def ready(coach: NamedDependency[Coach], door: NamedDependency[Door], memory: NamedDependency[Memory | None]) -> dict[str, Any]:
+    """Each part and how it is. It answers 200 as long as the coach can answer, which it can without a store. Raises ShuttingDown."""
+    if door.draining:
+        raise ShuttingDown
     parts = await coach.health()
     if memory:
         parts["journal"] = "ok" if await memory.journal.ready() else "does not answer: nothing can be kept just now"

@@ -96,10 +96,15 @@ class Folder:
                 return "signpost", self._signpost
             case Closed():
                 guidance = [guidance_out(found) for found in event.guidance]
-                self._closed = ClosedOut(coverage(self._questions), guidance, privacy_out(event.privacy), dict(event.usage))
+                self._closed = ClosedOut(event.outcome, coverage(self._questions), guidance, privacy_out(event.privacy), dict(event.usage))
                 return "closed", self._closed
             case Failed():
                 return "failed", FailedOut(event.code, event.detail)
+
+    @property
+    def worth_sending(self) -> bool:
+        """Whether what has come so far would be missed: a question, or the token of something kept."""
+        return self._opened is not None and bool(self._questions or self._opened.kept)
 
     def answer(self) -> ReflectionAnswer:
         """The whole answer. Raises LookupError before it was opened and closed."""

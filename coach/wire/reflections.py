@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from coach import converse
-from coach.model import About, Challenge, Engine, Exchange, Fallback, Flag, Form, Move, Perspective, Skill
+from coach.model import About, Challenge, Engine, Exchange, Fallback, Flag, Form, Move, Outcome, Perspective, Skill
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=7, description="How many questions, 1 to 7.")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -271,8 +271,9 @@ class AskedOut(msgspec.Struct, frozen=True):
 
 
 class ClosedOut(msgspec.Struct, frozen=True):
-    """Event `closed`: nothing more will come."""
+    """Event `closed`: nothing more will come. `outcome` is `complete`, or `shutting_down` where the service was stopped before all had come."""
 
+    outcome: Outcome
     coverage: CoverageOut
     guidance: list[GuidanceOut]
     privacy: PrivacyOut
