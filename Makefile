@@ -34,6 +34,9 @@ bench-llm: .venv/.tests ## measure the model engine against a fake provider, bes
 bench-store: .venv/.tests ## measure what keeping costs, on SQLite and on PostgreSQL
 	@$(BIN)/python -m tests.bench.store
 
+bench-knowledge: .venv/.tests ## measure what ten thousand documents of an organisation's own cost
+	@$(BIN)/python -m tests.bench.knowledge
+
 bench-page: .venv/.browser ## measure what the widget costs a browser
 	@$(BIN)/python -m tests.bench.page
 
@@ -100,4 +103,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-llm.lock
 	@touch $@
 
-.PHONY: help setup serve test test-llm check bench bench-llm bench-store bench-page relevance head receipt example types picture lock clean
+.PHONY: help setup serve test test-llm check bench bench-llm bench-store bench-knowledge bench-page relevance head receipt example types picture lock clean

@@ -25,6 +25,7 @@ from coach.model import (
     Evidence,
     Finding,
     Form,
+    Found,
     Hearing,
     Notice,
     Perspective,
@@ -397,9 +398,16 @@ def _guidance(composed: _Composed, finding: Finding) -> Iterator[tuple[str, ...]
         if not left:
             yield ()
             continue
-        best = max(left, key=lambda found: (float(shelf.passages[shelf.rows[found.passage.id]] @ purpose) + found.score, found.passage.id))
+        best = max(left, key=lambda found: (_nearness(found, shelf, purpose) + found.score, found.passage.id))
         left.remove(best)
         yield (best.passage.id,)
+
+
+def _nearness(found: Found, shelf: Shelf, purpose: Vectors) -> float:
+    """How near a passage is to what a question is for; nothing where they cannot be compared, as when words are counted meanwhile."""
+    row = shelf.rows.get(found.passage.id)
+    vector = np.asarray(found.vector, np.float32) if row is None else shelf.passages[row]
+    return float(vector @ purpose) if len(vector) == len(purpose) else 0.0
 
 
 def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Composed, challenge: Challenge) -> AcknowledgementDraft:

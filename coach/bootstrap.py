@@ -15,12 +15,14 @@ from coach import guard, prompts, tokens
 from coach.bank import Bank
 from coach.errors import EmbedderUnavailable, IndexFault, PromptError, SettingsError
 from coach.knowledge import groups, signposts
+from coach.knowledge import own as collections
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.groups import Groups
 from coach.knowledge.index import build, current, manifest, served, vectors
-from coach.knowledge.library import ChromaLibrary, Store
+from coach.knowledge.library import ChromaLibrary
 from coach.knowledge.shelf import Progress, Shelf, Shelves, embed_missing, plain, texts
+from coach.knowledge.stores import Store
 from coach.knowledge.themes import LibraryThemes
 from coach.knowledge.where import data_folder
 from coach.languages import Lingua
@@ -99,6 +101,7 @@ def assemble(settings: Settings, progress: Progress, own: Path | None = None) ->
     shelf, in_memory = _shelf(settings, knowledge, progress)
     shelves = Shelves(shelf)
     notices = (LEFT,) if isinstance(shelf.embedder, Endpoint) else ()
+    collections.sweep(settings.data_dir)
     elsewhere = (NUMBERS_LEFT,) if urlsplit(settings.chroma).hostname not in {None, *LOOPBACK} else ()
     store = Store(settings.data_dir, own=own, server=partial(served, settings.chroma, shelf) if settings.chroma else None)
     library = ChromaLibrary(shelves, store, notices + elsewhere)

@@ -6,11 +6,13 @@ CoachError
 │   ├── ChallengeTooLong      more than the limit
 │   └── Malformed             a field or the body is not what the contract says
 ├── KnowledgeError            knowledge/ has faults, each with file, field and reason
+│   └── SubmittedFaults       so has guidance of an organisation's own
 ├── PromptError               prompts/ has a missing, undeclared or unused variable
 ├── IndexFault                the index on disk cannot be used
 │   ├── IndexMissing          there is none yet
 │   ├── IndexMismatch         another embedder, or another version of the knowledge, made it
-│   └── IndexLocked           another process is writing it
+│   ├── IndexLocked           another process is writing it
+│   └── CollectionBroken      what an organisation added cannot be read
 ├── StoreUnavailable          Chroma did not answer
 ├── JournalFault              what was to be kept, or was kept, cannot be had just now
 │   ├── JournalUnavailable    the database does not answer, or its disk is full
@@ -125,6 +127,13 @@ class KnowledgeError(CoachError):
         return shown + (f"\nand {more} more: `coach knowledge check` lists them all" if more > 0 else "")
 
 
+class SubmittedFaults(KnowledgeError):
+    """Guidance of an organisation's own is not as it has to be. It is told whole to who sent it."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.faults))
+
+
 @dataclass(eq=False)
 class PromptError(CoachError):
     """A prompt and its declaration disagree."""
@@ -141,6 +150,7 @@ class IndexFault(CoachError):
     """The index on disk cannot be used; the message says how to make one."""
 
     code = "index-fault"
+    retry_after = 5  # seconds
 
 
 @dataclass(eq=False)
@@ -177,11 +187,24 @@ class IndexLocked(IndexFault):
 
 
 @dataclass(eq=False)
+class CollectionBroken(IndexFault):
+    """A collection of an organisation's own cannot be read; `cause` is the name of what was raised, never its text."""
+
+    name: str
+    cause: str
+    code = "collection-broken"
+
+    def __str__(self) -> str:
+        return f"What {self.name} added cannot be read ({self.cause}). `coach index --drop {self.name}` erases it; then it can be added again."
+
+
+@dataclass(eq=False)
 class StoreUnavailable(CoachError):
     """Chroma did not answer; `cause` is the name of what it raised, never its text."""
 
     cause: str
     code = "store-unavailable"
+    retry_after = 5  # seconds
 
     def __str__(self) -> str:
         return f"The passage store did not answer ({self.cause})."
@@ -423,6 +446,7 @@ class EmbedderUnavailable(CoachError):
     name: str
     cause: str
     code = "embedder-unavailable"
+    retry_after = 5  # seconds
 
     def __str__(self) -> str:
         return f"The embedder {self.name} is not available: {self.cause}."

@@ -180,10 +180,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage that retrieval returned, with its cosine similarity to the write-up (-1 to 1)."""
+    """A passage that retrieval returned, with its cosine similarity to the write-up (-1 to 1), and its vector where it is not of our library."""
 
     passage: Passage
     score: float
+    vector: tuple[float, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,7 @@ class Challenge:
     In a conversation `text` is all that the manager has told, write-up and replies (coach.converse), and `turn` what the next question is to be like.
     `also` is what came of an earlier challenge, told with this one. Of a kept one, `id` is its name, `besides` are questions that were asked and
     left, `before` counts all that were asked, and `reports` says how many of the last exchanges are parts of a report of what came of it.
+    `knowledge` names collections of an organisation's own that are looked into beside our library; whoever asks was found to be allowed to.
     """
 
     text: str = field(repr=False)
@@ -294,6 +296,7 @@ class Challenge:
     besides: tuple[str, ...] = field(default=(), repr=False)
     before: int = 0
     reports: int = 0
+    knowledge: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

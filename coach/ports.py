@@ -24,10 +24,10 @@ class Library(Protocol):
     def stays(self) -> bool:
         """Whether a text is read without leaving this process."""
 
-    async def find(self, text: str, limit: int, hide: Hider = Hider()) -> Finding:  # noqa: B008 (frozen)
+    async def find(self, text: str, limit: int, hide: Hider = Hider(), collections: tuple[str, ...] = ()) -> Finding:  # noqa: B008 (frozen)
         """The passages nearest in meaning to `text`, best first, at most one of a document. Never raises for a store.
 
-        `hide` masks the text if it has to leave the process for this.
+        `hide` masks the text if it has to leave the process for this. `collections` are looked into beside our own library, and no others.
         """
 
 

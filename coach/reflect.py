@@ -195,7 +195,7 @@ def _weighed(challenge: Challenge, last: str, safety: Safety, written_in: str) -
 
 
 async def _found(challenge: Challenge, needs: Needs, written_in: str) -> Finding:
-    return await needs.library.find(challenge.text, PASSAGES, hider(challenge, written_in))
+    return await needs.library.find(challenge.text, PASSAGES, hider(challenge, written_in), challenge.knowledge)
 
 
 async def _coached(

@@ -83,7 +83,8 @@ class Settings:
         "COACH_DATA_DIR",
         Path(".data"),
         Path,
-        "The one folder in which anything is written: the index, which `coach index` makes again, and what people asked to keep, which nothing does.",
+        "The one folder in which anything is written: the index, which `coach index` makes again, documents of your own in it (`index/own`), "
+        "and what people asked to keep, which nothing does.",
     )
     store: str = _setting(
         "COACH_STORE",

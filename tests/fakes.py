@@ -47,7 +47,7 @@ class FakeLibrary:
     version: str = "fake"
     stays: bool = True
 
-    async def find(self, text: str, limit: int, hide: Hider | None = None) -> Finding:
+    async def find(self, text: str, limit: int, hide: Hider | None = None, collections: tuple[str, ...] = ()) -> Finding:
         return self.finding
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from coach.errors import Busy
-from coach.knowledge.library import ChromaLibrary, Store
+from coach.knowledge.library import ChromaLibrary
+from coach.knowledge.stores import Store
 from coach.reflect import Answering
 from coach.web.door import FEW, LONGEST_WAIT, Door
 from tests.conftest import serving

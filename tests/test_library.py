@@ -8,8 +8,9 @@ import threading
 import pytest
 
 from coach.knowledge.index import build, current
-from coach.knowledge.library import REST, WITHOUT_STORE, ChromaLibrary, Store
+from coach.knowledge.library import WITHOUT_STORE, ChromaLibrary
 from coach.knowledge.shelf import WITHOUT_ENCODER, Shelf, Shelves
+from coach.knowledge.stores import REST, Store
 from coach.model import Notice
 from tests.conftest import ORDINARY
 from tests.fakes import FakeEmbedder

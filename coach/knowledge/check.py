@@ -11,7 +11,7 @@ from coach import guard
 from coach.errors import Fault, KnowledgeError
 from coach.knowledge import groups, signposts
 from coach.knowledge.embedders import Embedder
-from coach.knowledge.files import Knowledge, read, refused
+from coach.knowledge.files import Document, Knowledge, read, refused
 from coach.safety import Safety
 
 MOST_ALIKE = 0.88
@@ -50,6 +50,7 @@ def group_faults(folder: Path) -> Iterator[Fault]:
             yield Fault("groups/questions.yaml", f"{one.draft.origin}.text", f"the guard refuses it as {verdict.reason}: {verdict.message}")
 
 
+_TELLS = re.compile(r"\byou (?:should|must|need to|have to)\b|\bmake sure\b|!", re.IGNORECASE)
 _MARKUP = re.compile(r"<[a-z/!][^>]*>|\]\(|https?://|www\.|\bjavascript:|&#?\w+;", re.IGNORECASE)
 
 
@@ -62,12 +63,24 @@ def unsafe(folder: Path, knowledge: Knowledge) -> Iterator[Fault]:
         return
     yield from signposts.faults(loaded)
     safety = Safety(loaded)
-    for passage in knowledge.passages:
+    for document in knowledge.documents:
+        for where, reason in unshowable(document, safety):
+            yield Fault(f"guidance/{document.id}.md", where, reason)
+
+
+def unshowable(document: Document, safety: Safety) -> Iterator[tuple[str, str]]:
+    """Where and why a document is more than text for a manager to read: passages stand beside questions, and go to a model as material."""
+    for where, told in (("method", document.method), *(("when", sentence) for sentence in document.when)):
+        if safety.speaks_to_a_machine(told):
+            yield where, "speaks to a machine, not to a manager"
+    for passage in document.passages:
         told = f"{passage.title}. {passage.heading}. {passage.text}"
         if found := _MARKUP.search(told):
-            yield Fault(f"guidance/{passage.document}.md", passage.heading, f"holds markup or a link: {found[0]!r}")
+            yield passage.heading, f"holds markup or a link: {found[0]!r}"
+        if found := _TELLS.search(told):
+            yield passage.heading, f"tells the reader what to do: {found[0]!r}; it can say what tends to happen, and what a question opens"
         if safety.speaks_to_a_machine(told):
-            yield Fault(f"guidance/{passage.document}.md", passage.heading, "speaks to a machine, not to a manager")
+            yield passage.heading, "speaks to a machine, not to a manager"
 
 
 def near_copies(knowledge: Knowledge, embedder: Embedder) -> Iterator[Fault]:

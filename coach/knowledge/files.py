@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 import yaml
 
 from coach import guard
@@ -27,6 +28,17 @@ FOLLOWING = "following"  # the file of questions for the middle of a conversatio
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=400, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+_Names = Annotated[list[_Line], msgspec.Meta(min_length=1, max_length=20)]
+_FRONT: Mapping[str, Any] = {
+    "id": Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?\Z")],
+    "title": _Line,
+    "skills": _Names,
+    "themes": _Names,
+    "method": _Line,
+    "sources": list[_Line],
+    "when": list[_Line],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,7 @@ def load(folder: Path) -> Knowledge:
 
 def read(folder: Path) -> tuple[Knowledge, list[Fault]]:
     """Read what can be read, and list what is wrong with the rest."""
-    reader = _Reader(folder)
+    reader = Reader(folder)
     sources = reader.sources()
     themes = tuple(reader.themes())
     known = {theme.id for theme in themes}
@@ -107,7 +119,7 @@ def refused(questions: Sequence[BankQuestion]) -> Iterator[Fault]:
             yield Fault("questions", f"{question.id}.text", f"the guard refuses it as {verdict.reason}: {verdict.message}")
 
 
-class _Reader:
+class Reader:
     """Reads file by file and keeps the faults."""
 
     def __init__(self, folder: Path) -> None:
@@ -179,15 +191,41 @@ class _Reader:
             self.fault(path, f"{name}.{extra}", "is not a field")
         return wanted <= set(entry) <= wanted | allowed
 
-    def documents(self, sources: Mapping[str, Source], themes: set[str]) -> Iterator[Document]:
-        for path in sorted((self.folder / "guidance").glob("*.md")):
-            match = _FRONT_MATTER.match(path.read_text(encoding="utf-8"))
-            if not match:
-                self.fault(path, "front matter", "does not begin with a block between two lines of ---")
+    def documents(self, sources: Mapping[str, Source], themes: set[str], there: str = "guidance") -> Iterator[Document]:
+        for path in sorted((self.folder / there).glob("*.md")):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                self.fault(path, "file", "is not text in UTF-8")
                 continue
+            if document := self.written(path, text, sources, themes):
+                yield document
+
+    def written(self, path: Path, text: str, sources: Mapping[str, Source], themes: set[str]) -> Document | None:
+        match = _FRONT_MATTER.match(text)
+        if not match:
+            self.fault(path, "front matter", "does not begin with a block between two lines of ---")
+            return None
+        try:
             front = yaml.safe_load(match[1])
-            if self.has(path, path.stem, front, {"id", "title", "skills", "themes", "method", "sources", "when"}):
-                yield self.document(path, front, match[2], sources, themes)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            self.fault(path, f"line {mark.line + 2}" if mark else "front matter", "is not valid YAML")  # the first line is the ---
+            return None
+        if not self.has(path, path.stem, front, set(_FRONT)) or not self.typed(path, front):
+            return None
+        return self.document(path, front, match[2], sources, themes)
+
+    def typed(self, path: Path, front: Mapping[str, Any]) -> bool:
+        fine = True
+        for name, kind in _FRONT.items():
+            try:
+                msgspec.convert(front[name], kind)
+            except msgspec.ValidationError as error:
+                reason, _, place = str(error).partition(" - at `$")
+                self.fault(path, name + place.rstrip("`"), reason.replace("`", ""))
+                fine = False
+        return fine
 
     def document(self, path: Path, front: dict[str, Any], body: str, sources: Mapping[str, Source], themes: set[str]) -> Document:
         if front["id"] != path.stem:

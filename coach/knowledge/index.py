@@ -10,15 +10,18 @@ import json
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 from zipfile import BadZipFile
 
 import chromadb
 import filelock
 import numpy as np
+from chromadb.api.client import Client
 from chromadb.config import Settings as ChromaSettings
 
 from coach.errors import IndexLocked, IndexMismatch, IndexMissing, KnowledgeError
@@ -29,6 +32,8 @@ from coach.knowledge.shelf import Progress, Shelf, embed_missing, passage_vector
 COLLECTION = "guidance"
 FORMAT = 1
 PATIENCE = 2.0  # seconds for who wants a copy, until whoever writes is done
+
+_DOORS = threading.Lock()  # clients on one folder share an engine; one that is opened while the last is closed would get a stopped one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,16 @@ class Built:
     switched: bool
 
 
-def chroma_client(folder: Path) -> chromadb.api.ClientAPI:
+def chroma_client(folder: Path) -> Client:
     """An embedded Chroma on one folder, silent towards its makers."""
-    return chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+    with _DOORS:
+        return cast("Client", chromadb.PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False)))
+
+
+def close(client: Client) -> None:
+    """Give back what a client holds, unless others on the same folder still need it."""
+    with _DOORS:
+        client.close()
 
 
 def served(address: str, shelf: Shelf) -> chromadb.Collection:
@@ -163,7 +175,7 @@ def _build(folder: Path, knowledge: Knowledge, embedder: Embedder, progress: Pro
     name = f"build-{secrets.token_hex(6)}"
     target = folder / "index" / name
     _write(target, knowledge, table, made)
-    _switch(folder, name)
+    switch(folder, name)
     return Built(new, len(table) - new, made.passages, switched=True)
 
 
@@ -206,7 +218,12 @@ def _write(target: Path, knowledge: Knowledge, table: Mapping[str, Vectors], mad
         embedding_function=None,
         metadata={"hnsw:space": "cosine", "embedder": made.embedder, "knowledge": made.knowledge},
     )
-    _fill(collection, knowledge, passage_vectors(knowledge, table))
+    _fill(collection, knowledge, passage_vectors(knowledge.documents, table))
+    seal(target, made)
+
+
+def seal(target: Path, made: Manifest) -> None:
+    """Say that a build is finished."""
     partial = target / "manifest.partial"
     partial.write_text(json.dumps(asdict(made)), encoding="utf-8")
     _settle(partial)
@@ -221,7 +238,7 @@ def _settle(path: Path) -> None:
         os.close(descriptor)
 
 
-def _switch(folder: Path, name: str) -> None:
+def switch(folder: Path, name: str) -> None:
     """Point at the new build in one step, then clear away what no process can still be reading: all but it and its predecessor."""
     top = folder / "index"
     before = (top / "current").read_text(encoding="utf-8").strip() if (top / "current").exists() else ""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from coach.errors import EmbedderUnavailable
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, Reading, Span, Vectors, unit
-from coach.knowledge.files import Knowledge
+from coach.knowledge.files import Document, Knowledge
 from coach.model import BankQuestion, Found, Notice, Passage
 from coach.privacy import Hider
 
@@ -76,7 +76,7 @@ class Shelf:
         return cls(
             embedder,
             knowledge,
-            passage_vectors(knowledge, table),
+            passage_vectors(knowledge.documents, table),
             _rows(table, (question_text(question) for question in knowledge.questions)),
             _rows(table, (question.when for question in knowledge.questions)),
             _rows(table, (theme.says for theme in knowledge.themes)),
@@ -121,31 +121,31 @@ class Shelf:
         """The passages nearest to a text as a whole (cosine), at most one of a document."""
         scores = self.passages @ reading.whole
         order = np.argsort(-scores, kind="stable")
-        return one_a_document(((self.knowledge.passages[row], float(scores[row])) for row in order), limit)
+        return one_a_document((Found(self.knowledge.passages[row], float(scores[row])) for row in order), limit)
 
 
 def _rows(table: Mapping[str, Vectors], wanted: Iterable[str]) -> Vectors:
     return np.stack([table[key(text)] for text in wanted])
 
 
-def passage_vectors(knowledge: Knowledge, table: Mapping[str, Vectors]) -> Vectors:
+def passage_vectors(documents: Iterable[Document], table: Mapping[str, Vectors]) -> Vectors:
     """One row a passage: what it says, and more heavily what its document is for (weights measured: knowledge/README.md).
 
     A passage shows its idea in some scene, and the scene alone would be found by managers in that trade and by nobody else.
     """
     rows = []
-    for document in knowledge.documents:
+    for document in documents:
         purpose = unit(np.stack([table[key(sentence)] for sentence in document.when]).mean(axis=0))
         rows += [(1 - PURPOSE) * table[key(passage_text(passage))] + PURPOSE * purpose for passage in document.passages]
     return unit(np.stack(rows))
 
 
-def one_a_document(ranked: Iterable[tuple[Passage, float]], limit: int) -> tuple[Found, ...]:
+def one_a_document(ranked: Iterable[Found], limit: int) -> tuple[Found, ...]:
     """The first `limit` passages of different documents."""
     found: dict[str, Found] = {}
-    for passage, score in ranked:
-        if passage.document not in found:
-            found[passage.document] = Found(passage, round(score, 4))
+    for one in ranked:
+        if one.passage.document not in found:
+            found[one.passage.document] = replace(one, score=round(one.score, 4))
         if len(found) == limit:
             break
     return tuple(found.values())

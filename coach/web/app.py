@@ -24,12 +24,14 @@ from coach.web.gate import Gate, watching
 from coach.web.group_pages import HANDLERS as PAGES
 from coach.web.home import HANDLERS as HOME
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
+from coach.web.library import HANDLERS as LIBRARY_ROUTES
 from coach.web.limits import Limits, pool_of, within_budget
 from coach.web.mcp import mcp
 from coach.web.metrics import Metrics, metrics
 from coach.web.observing import Observed
 from coach.web.openai_errors import with_openai_shape
 from coach.web.openai_wire import HANDLERS as OPENAI_ROUTES
+from coach.web.own import HANDLERS as OWN_ROUTES
 from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
@@ -38,7 +40,8 @@ from coach.web.routes import HANDLERS as ROUTES
 
 MOST_BODY_BYTES = 131_072
 ASSETS = "/schema/assets"
-ALWAYS = (*ROUTES, *KEPT_ROUTES, *GROUP_ROUTES, *MEETING_ROUTES, *OPENAI_ROUTES, *PAGES, *HOME, *DOCUMENTATION, *CLIENTS, metrics)
+API = (*ROUTES, *KEPT_ROUTES, *GROUP_ROUTES, *MEETING_ROUTES, *LIBRARY_ROUTES, *OWN_ROUTES)
+ALWAYS = (*API, *OPENAI_ROUTES, *PAGES, *HOME, *DOCUMENTATION, *CLIENTS, metrics)
 
 
 def create_app(coach: Coach) -> Litestar:

@@ -37,3 +37,4 @@ def _kept(name: str) -> dict[str, Any]:
 
 ANSWER = _kept("example_answer.json")
 VERDICTS = _kept("example_verdicts.json")
+OWN = _kept("example_document.json")

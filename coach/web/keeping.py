@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import BodyKwarg, FromQuery, ParameterKwarg, SkipValidation
+from litestar.params import BodyKwarg, QueryParameter, SkipValidation
 from litestar.response import Stream
 
 from coach import memory as remember
@@ -106,8 +106,8 @@ async def create_report(  # noqa: PLR0913, PLR0917
 async def list_reflections(
     owner: NamedDependency[str],
     held: NamedDependency[Memory],
-    limit: Annotated[FromQuery[int], ParameterKwarg(ge=1, le=100, description="How many, 1 to 100.")] = 20,
-    after: Annotated[FromQuery[str | None], ParameterKwarg(max_length=64, description="`next` of the page before.")] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="How many, 1 to 100.")] = 20,
+    after: Annotated[str | None, QueryParameter(max_length=64, description="`next` of the page before.")] = None,
 ) -> Response[ReflectionList]:
     """A page of what the caller keeps, the newest first."""
     found = await held.journal.briefs(owner, limit + 1, after)

@@ -17,12 +17,15 @@ from coach.errors import (
     ChallengeTooLong,
     ChallengeTooThin,
     CoachError,
+    EmbedderUnavailable,
+    IndexFault,
     JournalFault,
     Malformed,
     ModelUnavailable,
     RateLimited,
     SheetFault,
     SlotMisfit,
+    StoreUnavailable,
     Unauthorized,
 )
 from coach.web.limits import until_midnight
@@ -60,6 +63,11 @@ CATALOGUE: Mapping[str, Kind] = {
     "journal-unavailable": Kind(503, "What is kept cannot be reached just now", "Nothing that was kept is lost. Retry-After says when to try again."),
     "journal-busy": Kind(503, "The place where things are kept is busy", "Nothing was changed. Retry-After says when to try again."),
     "store-key-wrong": Kind(503, "What is kept cannot be read", "It is encrypted, and the key that was set does not fit. That is for the operator."),
+    "knowledge-faults": Kind(422, "The document is not as guidance has to be", "`detail` names each fault: where, what is wrong, what would do."),
+    "index-locked": Kind(503, "Another is writing to this collection", "Nothing was changed. Retry-After says when to try again."),
+    "collection-broken": Kind(503, "The collection cannot be read", "Other answers are not touched by that. It can be erased and put again."),
+    "store-unavailable": Kind(503, "The collection does not answer just now", "Nothing is lost. Retry-After says when to try again."),
+    "embedder-unavailable": Kind(503, "No vector can be made just now", "The document was not put. Retry-After says when to try again."),
     "deadline-passed": Kind(409, "It comes after the deadline", "The host set until when members hand in; it can still be told in the meeting."),
     "group-size": Kind(422, "The group is too small or too large", "`detail` says how many the protocol is for."),
     "slot-size": Kind(422, "The slot does not fit", "`least` and `most` are the minutes that would."),
@@ -141,7 +149,7 @@ def _headers(error: CoachError) -> dict[str, str]:
             return {"retry-after": str(until_midnight())}
         case ModelUnavailable():
             return {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else {}
-        case Busy() | JournalFault():
+        case Busy() | JournalFault() | IndexFault() | StoreUnavailable() | EmbedderUnavailable():
             return {"retry-after": str(error.retry_after)}
         case Unauthorized():
             return {"www-authenticate": 'Bearer realm="coach"'}

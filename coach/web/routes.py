@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
@@ -18,7 +19,7 @@ from coach.memory import Memory, begin, kept_nowhere
 from coach.reflect import accept, reflect
 from coach.web.about import about, page
 from coach.web.answering import Answered, answered
-from coach.web.callers import who
+from coach.web.callers import usable, who
 from coach.web.door import Door
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, documented
@@ -83,7 +84,7 @@ async def create_reflection(
 ) -> Answered:
     """Reflect on a challenge."""
     refuse_unsendable(_texts(data))
-    challenge = data.to_challenge()
+    challenge = replace(data.to_challenge(), knowledge=usable(data.knowledge, who(request), coach))
     await asyncio.to_thread(accept, challenge, coach.needs)
     coach.needs.answering(challenge)
     if not data.store:

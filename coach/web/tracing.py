@@ -122,9 +122,9 @@ class _Library:
     def stays(self) -> bool:
         return self._of.stays
 
-    async def find(self, text: str, limit: int, hide: Hider = Hider()) -> Finding:  # noqa: B008 (frozen)
+    async def find(self, text: str, limit: int, hide: Hider = Hider(), collections: tuple[str, ...] = ()) -> Finding:  # noqa: B008 (frozen)
         with _span(self._tracer, "retrieve", {"coach.limit": limit}) as span:
-            found = await self._of.find(text, limit, hide)
+            found = await self._of.find(text, limit, hide, collections)
             span.set_attribute("coach.passages", len(found.passages))
             return found
 

@@ -66,6 +66,14 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         ),
     ] = Move.REPLY
 
+    knowledge: (
+        Annotated[
+            list[Annotated[str, msgspec.Meta(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]],
+            msgspec.Meta(max_length=10, description="Collections of your organisation's own to look in as well; those of the key if left out."),
+        ]
+        | None
+    ) = None
+
     store: Annotated[
         bool, msgspec.Meta(description="Keep it, so that it can be gone on with by its id: until it expires or is erased. Nothing is kept else.")
     ] = False
