@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import filelock
 import httpx
@@ -16,8 +17,10 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from coach.bootstrap import keyring
 from coach.cli import cli
 from coach.errors import CollectionBroken, IndexLocked, KnowledgeError
+from coach.keys import Key, Scope
 from coach.knowledge import own
 from coach.knowledge.embedders import CountedWords
 from coach.knowledge.files import Document
@@ -33,8 +36,9 @@ from coach.memory import Caller
 from coach.model import Asked, Challenge, Closed, Found, Noticed, Passage, Skill, Source
 from coach.prompts import load as load_prompts
 from coach.reflect import reflect
-from coach.web.callers import LOCAL, allowed
+from coach.web.callers import allowed
 from coach.web.examples import OWN
+from coach.web.gate import LOCAL
 from tests.conftest import ORDINARY, serving
 from tests.fakes import FakeEmbedder
 from tests.test_erasure import left
@@ -366,11 +370,40 @@ def test_what_a_crash_left_of_an_erasure_is_gone_at_the_next_start(tmp_path):
     assert own.count(top) == 1
 
 
-def test_nobody_but_the_user_of_this_machine_may_use_a_collection():
-    """The one place that decides it, until keys name collections."""
-    assert allowed(("acme", "blix"), Caller(LOCAL)) == ("acme", "blix")
-    for who in (Caller(), Caller("blix"), Caller(token="ct_x")):
+def test_a_key_opens_the_collections_that_it_names():
+    """The one place that decides it: whoever sits at this machine and an administrator may use all, nobody in particular none."""
+    both = ("acme", "blix")
+    assert allowed(both, Caller(LOCAL)) == allowed(both, Caller("boss", key=Key("boss", NOW, frozenset({Scope.ADMIN})))) == both
+    assert allowed(both, Caller("acme", key=Key("acme", NOW, knowledge=("acme",)))) == ("acme",)
+    for who in (Caller(), Caller("blix"), Caller(token="ct_x"), Caller("x", key=Key("x", NOW))):
         assert allowed(("acme",), who) == ()
+
+
+def test_over_http_a_key_finds_what_is_its_own_without_being_told_to(coach, tmp_path):
+    """Its collections are looked in by default; another's cannot be named, nor put into, nor read."""
+    shelves = coach.library.shelves
+    library = ChromaLibrary(shelves, Store(coach.settings.data_dir), own=OwnKnowledge(tmp_path, shelves.first.embedder))
+    own.add(own.home(tmp_path, "acme"), [ABOUT_TEXT], shelves.first.embedder, quiet)
+    settings = replace(coach.settings, store=f"sqlite:///{tmp_path / 'kept.db'}")
+    there = replace(coach, library=library, needs=replace(coach.needs, library=library), settings=settings)
+
+    async def give():
+        keys = keyring(settings)
+        for name in ("acme", "blix"):
+            await keys.add(Key(name, NOW, frozenset({Scope.REFLECT, Scope.KNOWLEDGE}), knowledge=(name,)), f"ck_{name}")
+        await keys.close()
+
+    asyncio.run(give())
+    with serving(there) as url:
+        theirs, others = (httpx.Client(base_url=url, timeout=60, headers={"authorization": f"Bearer ck_{name}"}) for name in ("acme", "blix"))
+        with theirs, others:
+            found = theirs.get("/v1/guidance", params={"q": TEXT[:900], "limit": 3}).json()["data"]
+            assert "acme" in {one.get("collection") for one in found}
+            assert {one.get("collection") for one in others.get("/v1/guidance", params={"q": TEXT[:900]}).json()["data"]} == {None}
+            assert theirs.get(PATH).status_code == 200
+            assert others.get(PATH).status_code == others.put(f"{PATH}/d", json=OWN).status_code == 404
+            assert others.post("/v1/reflections", json={"challenge": TEXT, "knowledge": ["acme"]}).status_code == 400
+            assert theirs.post("/v1/reflections", json={"challenge": TEXT, "knowledge": ["acme"]}).status_code == 200
 
 
 OPERATION = st.tuples(
@@ -458,6 +491,7 @@ def acme(coach, tmp_path):
         yield client
 
 
+NOW = datetime.now(UTC)
 PATH = "/v1/knowledge/acme/documents"
 
 
@@ -560,7 +594,7 @@ def test_where_the_service_listens_to_others_nobody_is_let_in_without_a_key(coac
         assert client.get(PATH).status_code == 401
         assert client.put(f"{PATH}/d", json=OWN).status_code == 401
         assert client.delete("/v1/knowledge/acme").status_code == 401
-        assert client.post("/v1/reflections", json={"challenge": TEXT, "knowledge": ["acme"]}).status_code == 400
+        assert client.post("/v1/reflections", json={"challenge": TEXT, "knowledge": ["acme"]}).status_code == 401
     assert own.names(tmp_path) == ["acme"]
 
 
