@@ -33,6 +33,8 @@ CoachError
 ├── Unauthorized              nobody in particular asked for what somebody has to ask for
 ├── Forbidden                 the key is not for that, or not for that page
 ├── RateLimited               more requests than are allowed in a minute
+├── RequestMismatch           another request has the Idempotency-Key already
+├── RequestInFlight           the request of that Idempotency-Key is being answered
 ├── BudgetSpent               the model's tokens for today are used up, and the caller wanted nothing else
 ├── EmbedderUnavailable       no vector could be made
 │   └── WeightsTampered       a model file is not the one that was pinned
@@ -428,6 +430,25 @@ class RateLimited(CoachError):
 
     def __str__(self) -> str:
         return f"Those were more requests than are allowed in a minute. There is room again in {self.retry_after} s."
+
+
+class RequestMismatch(CoachError):
+    """Another request has the name already."""
+
+    code = "idempotency-mismatch"
+
+    def __str__(self) -> str:
+        return "Another request was sent with this Idempotency-Key. A request that differs wants a key of its own."
+
+
+class RequestInFlight(CoachError):
+    """The request of that name is being answered. `retry_after` is in seconds."""
+
+    code = "idempotency-in-flight"
+    retry_after = 1
+
+    def __str__(self) -> str:
+        return "The request with this Idempotency-Key is being answered. Sent again in a moment, it gets the same answer."
 
 
 class BudgetSpent(CoachError):

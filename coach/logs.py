@@ -50,6 +50,7 @@ LISTED: Mapping[str, tuple[str, tuple[str, ...]]] = {  # a message as it is logg
     "the guard judges by its phrases alone: %s": ("the guard judges by its phrases alone", ("error",)),
     "the keys cannot be read; those known before still count: %s": ("the keys cannot be read", ("code",)),
     "Redis does not answer, this process counts by itself for a while: %s": ("Redis does not answer", ("error",)),
+    "Redis does not answer, this process remembers by itself for a while: %s": ("Redis does not answer", ("error",)),
     KEYLESS: (KEYLESS, ()),
     "a collection could not be opened after it was written: %s": ("a collection could not be opened after it was written", ("error",)),
     "tool: unexpected %s": ("unexpected", ("error",)),

@@ -54,6 +54,11 @@ class Memory:
     days: int = 30
     most_days: int = 365
 
+    async def still_kept(self, identifier: str) -> bool:
+        """Whether a reflection or a session of that id is still there. Errors: JournalFault."""
+        find = self.journal.read if identifier.startswith("r_") else self.sessions.read
+        return await find(identifier) is not None
+
     def chosen(self, days: int | None) -> int:
         """For how many days. Raises Malformed beyond what the operator allows."""
         if days is not None and days > self.most_days:

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+import redis as redis_client
 import uvicorn
 
 from coach import guard, prompts
@@ -28,6 +29,7 @@ from tests.browser import browser
 
 REQUIRED = bool(os.environ.pop("COACH_REQUIRE_SERVICES", ""))  # taken out, since it is no setting of Coach's
 POSTGRES = "postgresql://root@127.0.0.1:5432/postgres"
+REDIS = "redis://127.0.0.1:6379/9"
 CASES = Path(__file__).parent / "cases"
 
 
@@ -171,6 +173,22 @@ async def keys(remembering_coach):
     found = keyring(remembering_coach.settings)
     yield found
     await found.close()
+
+
+@pytest.fixture
+def shared_redis():
+    """A real Redis, emptied. Without one its tests are skipped, loudly, or fail where services are required."""
+    found = redis_client.Redis.from_url(REDIS)
+    try:
+        found.flushdb()
+    except redis_client.ConnectionError:
+        message = "NO REDIS at 127.0.0.1:6379: its tests do not run"
+        if REQUIRED:
+            pytest.fail(message)
+        pytest.skip(message)
+    yield REDIS
+    found.flushdb()
+    found.close()
 
 
 @pytest.fixture(scope="module")

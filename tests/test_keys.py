@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-import redis as redis_client
 from click.testing import CliRunner
 
 from coach.bootstrap import keyring
@@ -26,29 +25,12 @@ from coach.store.sealing import Sealer
 from coach.web.app import create_app
 from coach.web.gate import ADDRESSES, wanted
 from coach.web.limits import Limits, pool_of, within_budget
-from tests.conftest import REQUIRED, WRITEUPS, modelled, serving
+from tests.conftest import WRITEUPS, modelled, serving
 from tests.provider import FakeProvider, answering, drafted
 
 TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
 BODY = {"challenge": TEXT, "count": 1}
 PAGE = "https://intranet.example"
-REDIS = "redis://127.0.0.1:6379/9"
-
-
-@pytest.fixture
-def shared_redis():
-    """A real Redis, emptied. Without one its tests are skipped, loudly, or fail where services are required."""
-    found = redis_client.Redis.from_url(REDIS)
-    try:
-        found.flushdb()
-    except redis_client.ConnectionError:
-        message = "NO REDIS at 127.0.0.1:6379: its tests do not run"
-        if REQUIRED:
-            pytest.fail(message)
-        pytest.skip(message)
-    yield REDIS
-    found.flushdb()
-    found.close()
 
 
 one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the gate tells keys apart, not the database

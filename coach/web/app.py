@@ -23,6 +23,7 @@ from coach.web.door import Door
 from coach.web.gate import Gate, watching
 from coach.web.group_pages import HANDLERS as PAGES
 from coach.web.home import HANDLERS as HOME
+from coach.web.idempotency import Idempotency
 from coach.web.keeping import HANDLERS as KEPT_ROUTES
 from coach.web.library import HANDLERS as LIBRARY_ROUTES
 from coach.web.limits import Limits, pool_of, within_budget
@@ -36,6 +37,7 @@ from coach.web.preparing import HANDLERS as GROUP_ROUTES
 from coach.web.problems import HANDLERS as PROBLEMS
 from coach.web.protection import HostCheck, origins, protect
 from coach.web.purging import purging
+from coach.web.replays import Replays
 from coach.web.routes import HANDLERS as ROUTES
 
 MOST_BODY_BYTES = 131_072
@@ -68,13 +70,21 @@ def create_app(coach: Coach) -> Litestar:
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=_documentation(ASSETS),
         before_send=[protect],
-        middleware=[HostCheck.of(coach.settings), Gate(coach.settings, keys, limits)],
+        middleware=[
+            HostCheck.of(coach.settings),
+            Gate(coach.settings, keys, limits),
+            Idempotency(Replays(pool), memory.still_kept if memory else _nothing_is, MOST_BODY_BYTES),
+        ],
         cors_config=origins(coach.settings, keys),
         state=State({"door": door}),
         logging_config=None,  # Litestar's would put a handler of its own in place of coach.logs, and write tracebacks with their messages
     )
     app.asgi_handler = Observed(app.asgi_handler, measured, tracing)
     return app
+
+
+async def _nothing_is(_identifier: str) -> bool:
+    return False
 
 
 def _files() -> list[Router]:

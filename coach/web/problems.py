@@ -23,6 +23,7 @@ from coach.errors import (
     Malformed,
     ModelUnavailable,
     RateLimited,
+    RequestInFlight,
     SheetFault,
     SlotMisfit,
     StoreUnavailable,
@@ -84,6 +85,8 @@ CATALOGUE: Mapping[str, Kind] = {
     "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
     "forbidden": Kind(403, "This key is not for that", "`detail` says which scope it would take, or that the key belongs to other pages."),
     "rate-limited": Kind(429, "Too many requests", "Retry-After says when there is room again; RateLimit says where the caller stands."),
+    "idempotency-mismatch": Kind(422, "This Idempotency-Key stands for another request", "A request that differs wants a key of its own."),
+    "idempotency-in-flight": Kind(409, "The same request is being answered", "Retry-After says when to send it again; it then gets the same answer."),
     "budget-spent": Kind(
         429, "The tokens for today are used up", "Retry-After says when the next day begins; with `fallback: bank` the library answers."
     ),
@@ -149,7 +152,7 @@ def _headers(error: CoachError) -> dict[str, str]:
             return {"retry-after": str(until_midnight())}
         case ModelUnavailable():
             return {"retry-after": str(math.ceil(error.retry_after))} if error.retry_after else {}
-        case Busy() | JournalFault() | IndexFault() | StoreUnavailable() | EmbedderUnavailable():
+        case Busy() | RequestInFlight() | JournalFault() | IndexFault() | StoreUnavailable() | EmbedderUnavailable():
             return {"retry-after": str(error.retry_after)}
         case Unauthorized():
             return {"www-authenticate": 'Bearer realm="coach"'}
