@@ -203,8 +203,10 @@ def _helped(chat: Chat, needs: Needs) -> Iterator[Event]:
 class Speech:
     """Turns events into the paragraphs of a chat. Each is a whole: nothing in it was not admitted, or is not the library's own."""
 
-    def __init__(self) -> None:
-        """Nothing was said yet."""
+    def __init__(self, *, first: bool = False) -> None:
+        """Nothing was said yet. With `first` it is said who answers and where words go, which no chat program shows before."""
+        self._first = first
+        self._disclosure: list[str] = []
         self._notices: list[str] = []
         self._led_on = False
 
@@ -214,8 +216,10 @@ class Speech:
             case Signposted(signpost):
                 self._led_on = True
                 return list(_signposted(signpost))
+            case Opened():
+                self._disclosure = [event.disclosure] if self._first else []
             case Acknowledged(acknowledgement):
-                return [acknowledgement.text]
+                return [*self._disclosure, acknowledgement.text]
             case Offered(text, passages):
                 return [text, *map(_offered, passages)]
             case Asked(question, guidance):

@@ -82,10 +82,14 @@ def pieces(chunks):
     return [chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
 
 
-def whole(coach):
-    """The paragraphs that an answer may consist of, from what it says of itself."""
+def whole(coach, *, first=False):
+    """The paragraphs that an answer may consist of, from what it says of itself; the first says who answers."""
     heard = [coach["acknowledgement"]["text"]] if coach["acknowledgement"] else []
-    return [*heard, *(text for one in coach["questions"] for text in (one["text"], *(f"(Guidance: {ref['title']})" for ref in one["guidance"][:1])))]
+    return [
+        *([coach["disclosure"]] if first else []),
+        *heard,
+        *(text for one in coach["questions"] for text in (one["text"], *(f"(Guidance: {ref['title']})" for ref in one["guidance"][:1]))),
+    ]
 
 
 def reading(coach, *messages):
@@ -128,7 +132,7 @@ def test_a_conversation_of_five_turns_asks_nothing_twice(client):
     assert len({found[0] for found in texts}) == 5
     for answer in answers:
         coach = answer.model_extra["coach"]
-        assert said(answer) == "\n\n".join(whole(coach))
+        assert said(answer) == "\n\n".join(whole(coach, first=answer is answers[0]))
         assert answer.choices[0].finish_reason == "stop"
         assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens > 40
         for item in (*coach["acknowledgement"]["evidence"], *coach["questions"][0]["evidence"]):
@@ -150,7 +154,7 @@ async def test_a_stream_is_the_same_answer_in_whole_sentences(client, aclient):
         assert {one.object for one in chunks} == {"chat.completion.chunk"}
         assert len({one.id for one in chunks}) == 1
         *_, last, usage = chunks
-        assert [piece.strip() for piece in pieces(chunks)] == whole(last.model_extra["coach"])
+        assert [piece.strip() for piece in pieces(chunks)] == whole(last.model_extra["coach"], first=plain is answers[0])
         assert "".join(pieces(chunks)) == said(plain)
         assert [one.choices[0].finish_reason for one in chunks[:-1]] == [None] * (len(chunks) - 2) + ["stop"]
         assert usage.choices == []
@@ -531,10 +535,10 @@ def test_a_failure_within_a_stream_is_one_that_openais_client_raises(coach):
     """What came before it was read, the error says nothing of the manager's, and there is no more."""
     with with_writer(coach, Breaking(())) as url, caller(url) as client:
         stream = iter(ask(client, TEXT, stream=True))
-        chunks = [next(stream), next(stream)]
+        chunks = [next(stream) for _ in range(3)]
         with pytest.raises(openai.APIError) as caught:
             next(stream)
-        assert pieces(chunks) == ["Your words have been read."]
+        assert pieces(chunks)[1:] == ["\n\nYour words have been read."]
         assert caught.value.body == {
             "message": "The answer broke off through a fault of ours. What came before it stands.",
             "type": "server_error",
@@ -620,7 +624,7 @@ def test_where_the_model_fails_the_library_answers_and_the_chat_is_not_spoiled(c
         text = "".join(pieces(chunks)) if stream else said(got)
     assert beside["notices"]
     assert len(beside["questions"]) == 1
-    assert text == "\n\n".join(whole(beside))
+    assert text == "\n\n".join(whole(beside, first=True))
 
 
 def test_a_model_behind_it_is_told_nothing_that_the_caller_made_up(coach):

@@ -130,7 +130,7 @@ class Reply:
 
     def __init__(self, told: Chat, tokens_in: int) -> None:
         self.id, self.created = f"chatcmpl-{told.challenge.id}", int(time.time())
-        self.folder, self._speech, self._tokens_in = Folder(), Speech(), tokens_in
+        self.folder, self._speech, self._tokens_in = Folder(), Speech(first=not told.challenge.exchanges), tokens_in
         self.content = ""
 
     def hears(self, event: Event) -> Iterator[str]:
