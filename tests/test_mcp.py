@@ -17,16 +17,19 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from mcp import MCPError
 
 from coach import guard
+from coach.bootstrap import keyring
 from coach.cli import cli
 from coach.cli import mcp as command
+from coach.keys import Key, Scope
 from coach.mcp_server import application, server
 from coach.mcp_server.contract import GuidanceAnswer
 from coach.paper.markdown import plain
 from coach.paper.said import TITLES
+from coach.store.journal import utc_now
 from coach.web import mcp as mounting
 from coach.web.door import Door
 from coach.web.limits import Limits
@@ -637,3 +640,24 @@ def test_the_page_names_every_tool_prompt_and_argument(served):
     for prompt in listing(served, "prompts"):
         for name in (prompt.name, *(argument.name for argument in prompt.arguments)):
             assert f"`{name}`" in PAGE, name
+
+
+def test_a_key_opens_the_tools_of_its_scopes(coach, tmp_path):
+    """And without one, nothing at all; a key's own guidance is looked in without being asked for."""
+    there = replace(coach, settings=replace(coach.settings, store=f"sqlite:///{tmp_path / 'kept.db'}"))
+
+    async def ask(url):
+        keys = keyring(there.settings)
+        await keys.add(Key("hr", utc_now(), frozenset({Scope.REFLECT})), "ck_hr")
+        await keys.close()
+        async with Client(StreamableHttpTransport(f"{url}/mcp", headers={"authorization": "Bearer ck_hr"})) as client:
+            allowed = await client.call_tool("find_guidance", {"query": "The night shift never tells us anything."})
+            refused = await client.call_tool("check_questions", {"texts": ["What do you see?"]}, raise_on_error=False)
+        return allowed, refused
+
+    with serving(there) as url:
+        allowed, refused = asyncio.run(ask(url))
+        assert allowed.structured_content["passages"]
+        assert refused.is_error
+        assert "`checks`" in refused.content[0].text
+        assert httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}).status_code == 401

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,16 +13,20 @@ from pydantic import Field
 
 from coach import guard
 from coach.bootstrap import Coach
-from coach.errors import CoachError
+from coach.errors import CoachError, Forbidden
+from coach.keys import Scope
 from coach.mcp_server import said
 from coach.mcp_server.contract import CheckQuestions, FindGuidance, GuidanceAnswer, PrepareSession, Reflect, Reply, schema
+from coach.memory import Caller
 from coach.model import Flag, Privacy
 from coach.paper.markdown import markdown
 from coach.prepare import prepare
 from coach.privacy import Hider
 from coach.reflect import ENGLISH, reflect
 from coach.web.answering import folded
+from coach.web.callers import usable
 from coach.web.door import Door
+from coach.web.limits import asking
 from coach.web.problems import CATALOGUE
 from coach.web.requests import malformed, refuse_unsendable
 from coach.web.schema import guidance_out, privacy_out, signpost_out
@@ -47,7 +52,8 @@ class Desk:
     async def reflect(self, told: Reflect | Reply) -> tuple[ReflectionAnswer, str]:
         """A first reflection, or the next step of a conversation. Errors: those of `coach.reflect`, and Busy."""
         self._door.check()
-        answer = await folded(self._door.through(reflect(told.request().to_challenge(), self.coach.needs)))
+        challenge = replace(told.request().to_challenge(), knowledge=usable(None, Caller(key=asking()), self.coach))
+        answer = await folded(self._door.through(reflect(challenge, self.coach.needs)))
         return answer, said.reflection(answer)
 
     async def prepare_session(self, told: PrepareSession) -> tuple[SheetOut, str]:
@@ -82,12 +88,14 @@ class Desk:
 class CoachTool(Tool):
     """A tool whose contract is a struct, held as strictly as a body over HTTP, and whose errors carry no word of a person's."""
 
+    scope: Scope = Field(exclude=True)
     takes: Any = Field(exclude=True)
     does: Callable[[Any], Awaitable[tuple[msgspec.Struct, str]]] = Field(exclude=True)
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """The answer, or an error in words."""
         try:
+            _see_that_the_key_is_for(self.scope)
             answer, text = await self.does(_read(self.takes, arguments))
         except CoachError as error:
             return ToolResult(_in_words(error), is_error=True)
@@ -95,6 +103,12 @@ class CoachTool(Tool):
             log.error("tool: unexpected %s", type(error).__name__)  # noqa: TRY400 (a traceback could carry a person's words)
             return ToolResult(BROKEN, is_error=True)
         return ToolResult(text, structured_content=msgspec.to_builtins(answer))
+
+
+def _see_that_the_key_is_for(scope: Scope) -> None:
+    """The gate lets in who may reflect; some tools want more. Raises Forbidden."""
+    if (key := asking()) and not key.allows(scope):
+        raise Forbidden(scope.value)
 
 
 def _read(kind: type[msgspec.Struct], arguments: dict[str, Any]) -> msgspec.Struct:
@@ -138,41 +152,41 @@ def tools(desk: Desk) -> list[CoachTool]:
             "Reflect on a challenge",
             "Questions for a manager about a challenge of theirs: one sentence that shows they were heard, and a few open questions in their own "
             "words, each with a passage of guidance beside it. Never advice. Where coaching is not what is needed it answers with a signpost.",
-            (Reflect, ReflectionAnswer, desk.reflect, asks),
+            (Scope.REFLECT, Reflect, ReflectionAnswer, desk.reflect, asks),
         ),
         _tool(
             "reply",
             "Go on from an answer",
             "The next step of a conversation that `reflect` began: one sentence that shows the last reply was heard, and one question. Nothing is "
             "remembered between calls, so send the challenge and all exchanges each time. Who asks for ideas is shown what others have written.",
-            (Reply, ReflectionAnswer, desk.reflect, asks),
+            (Scope.REFLECT, Reply, ReflectionAnswer, desk.reflect, asks),
         ),
         _tool(
             "prepare_session",
             "Prepare a group's session",
             "A sheet for managers of equal rank who help one of them think, without a facilitator: who does what, minute by minute, and which "
             "questions when. What a member wrote shows on that member's own page alone: give each page to that member and to nobody else.",
-            (PrepareSession, SheetOut, desk.prepare_session, asks),
+            (Scope.SESSIONS, PrepareSession, SheetOut, desk.prepare_session, asks),
         ),
         _tool(
             "check_questions",
             "Check questions",
             "Is each sentence an open question that leaves the answer with the person asked? Says the most serious reason against it, and why.",
-            (CheckQuestions, CheckAnswer, desk.check_questions, False),
+            (Scope.CHECKS, CheckQuestions, CheckAnswer, desk.check_questions, False),
         ),
         _tool(
             "find_guidance",
             "Find guidance",
             "Passages on peer learning from the curated library, with excerpt and source. Views of others to read, not advice to pass on as yours.",
-            (FindGuidance, GuidanceAnswer, desk.find_guidance, embeds),
+            (Scope.REFLECT, FindGuidance, GuidanceAnswer, desk.find_guidance, embeds),
         ),
     ]
 
 
-def _tool(name: str, title: str, says: str, does: tuple[type[msgspec.Struct], type[msgspec.Struct], Callable[..., Any], bool]) -> CoachTool:
-    takes, gives, doing, leaves = does
+def _tool(name: str, title: str, says: str, does: tuple[Scope, type[msgspec.Struct], type[msgspec.Struct], Callable[..., Any], bool]) -> CoachTool:
+    scope, takes, gives, doing, leaves = does
     hints = ToolAnnotations(title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=leaves)
     parameters, output = schema(takes), schema(gives)
     return CoachTool(
-        name=name, title=title, description=says, annotations=hints, parameters=parameters, output_schema=output, takes=takes, does=doing
+        name=name, title=title, description=says, annotations=hints, parameters=parameters, output_schema=output, scope=scope, takes=takes, does=doing
     )

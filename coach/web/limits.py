@@ -40,6 +40,11 @@ class Allowance:
 _now: ContextVar[Allowance] = ContextVar("allowance", default=Allowance())  # noqa: B039 (frozen); of the request that is answered, by whatever door
 
 
+def asking() -> Key | None:
+    """Whose request is being answered; None where it is nobody's in particular."""
+    return _now.get().key
+
+
 def within_budget() -> bool:
     """Whether the request being answered may still ask the model."""
     return not _now.get().spent

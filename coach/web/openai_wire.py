@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -17,6 +18,7 @@ from coach.chat import Chat, Message, Speech
 from coach.errors import Malformed, UnknownModel
 from coach.model import Closed, Event, Failed
 from coach.web.answering import CLIENT_CLOSED_REQUEST
+from coach.web.callers import usable, who
 from coach.web.door import Door, Gone, unless_gone
 from coach.web.events import PING_SECONDS, softly
 from coach.web.openai_errors import PREFIX, OpenAIError, OpenAIErrorBody
@@ -70,6 +72,7 @@ async def complete(
         raise Malformed("There is no user message in it with anything to read.", "/messages")
     door.check()
     told = await asyncio.to_thread(chat.read, messages, coach.needs.safety.signposts)
+    told = replace(told, challenge=replace(told.challenge, knowledge=usable(None, who(request), coach)))
     reply = Reply(told, await asyncio.to_thread(_tokens_in, data))
     events = door.through(chat.answer(told, coach.needs))
     if data.stream:
