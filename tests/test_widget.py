@@ -1,5 +1,6 @@
 """The widget in a real browser: on our page and on a stranger's, by mouse and by keyboard, with a service that is well and with one that is not."""
 
+import asyncio
 import gzip
 import http.server
 import json
@@ -19,7 +20,8 @@ from playwright.sync_api import Page, expect
 
 from coach.web import widget
 from tests.browser import breaches
-from tests.conftest import WRITEUPS, serving
+from tests.conftest import WRITEUPS, modelled, serving
+from tests.provider import FakeProvider, answering, drafted
 
 TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
 CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
@@ -113,8 +115,8 @@ def test_a_reflection_from_the_first_word_to_the_last(served, open_page):
     assert page.evaluate("localStorage.length + document.cookie.length") == 0
 
 
-def test_by_keyboard_alone_the_focus_goes_where_the_question_is(served, open_page):
-    """Tab and Enter; Escape cancels and gives the words back."""
+def test_by_keyboard_alone_from_the_first_word_to_the_last(served, open_page):
+    """Tab and Enter; the focus goes where the question is, and at the end to the person's own words."""
     page = open_page(f"{served}/")
     page.locator(f"{W} #text").focus()
     page.keyboard.insert_text(TEXT)
@@ -127,6 +129,62 @@ def test_by_keyboard_alone_the_focus_goes_where_the_question_is(served, open_pag
     page.keyboard.press("Enter")
     expect(page.locator(f"{W} .heard")).to_contain_text("He left")
     expect(page.locator(f"{W} .question")).to_be_focused()
+    for _ in range(8):
+        if page.locator(f"{W} #all").count():
+            break
+        before = page.locator(f"{W} .question").inner_text()
+        for _ in range(6):  # past the answer and the other moves, to the end of the row
+            page.keyboard.press("Tab")
+        assert page.evaluate("document.querySelector('reflection-coach').shadowRoot.activeElement.textContent") == "Come to an end"
+        page.keyboard.press("Enter")
+        expect(page.locator(f"{W} .question, {W} #all").first).not_to_have_text(before)
+    expect(page.locator(f"{W} #all")).to_be_focused()
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{W} #text")).to_have_value("")
+
+
+def test_escape_ends_the_call_and_gives_the_words_back(coach, open_page):
+    """All the way: the provider's socket is closed within a second or two."""
+    gone = threading.Event()
+
+    async def never(call):
+        await call.head()
+        try:
+            for _ in range(300):
+                await asyncio.sleep(0.1)
+                await call.delta(" ")
+        finally:
+            gone.set()
+
+    with FakeProvider(never) as provider, serving(modelled(coach, provider.url)) as service:
+        page = open_page(f"{service}/")
+        reflect(page)
+        expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+        for _ in range(200):
+            if provider.calls:
+                break
+            page.wait_for_timeout(50)
+        page.keyboard.press("Escape")
+        expect(page.locator(f"{W} #text")).to_have_value(TEXT)
+        assert gone.wait(3)
+
+
+def test_with_a_model_behind_it_the_person_is_told_first(coach, open_page):
+    """Where the words go stands there before the first input; what the model drafted is asked like any other question."""
+    drafts = ("What did you see in her face?", "What is yours in it?", "Whose silence was the louder one?")
+    with FakeProvider(answering(drafted(*drafts), delay=0.005)) as provider, serving(modelled(coach, provider.url)) as service:
+        page = open_page(f"{service}/")
+        expect(page.locator(f"{W} .who")).to_contain_text("Your words are sent to 127.0.0.1, with names and numbers masked.")
+        assert breaches(page) == []
+        reflect(page)
+        seen = []
+        for _ in range(3):
+            expect(page.locator(f"{W} .question")).not_to_have_text(seen[-1] if seen else "")
+            seen.append(page.locator(f"{W} .question").inner_text())
+            page.get_by_role("button", name="Another question").click()
+        assert set(drafts) & set(seen)
 
 
 def test_a_question_is_announced_once_and_whole(served, open_page):
@@ -216,6 +274,7 @@ WRONG = {
     "dropped": lambda handler: said(handler, OPENED, "text/event-stream"),
     "busy": lambda handler: said(handler, json.dumps({"detail": "There is more to answer just now."}), "application/problem+json", 503),
     "too many": lambda handler: said(handler, json.dumps({"detail": "Too many."}), "application/problem+json", 429),
+    "broken": lambda handler: said(handler, "<h1>Internal error</h1>", status=500),
     "garbage": lambda handler: said(handler, "event: asked\ndata: {not json\n\n", "text/event-stream"),
     "failed": lambda handler: said(handler, OPENED + 'event: failed\ndata: {"code": "internal", "detail": "It broke off."}\n\n', "text/event-stream"),
 }
