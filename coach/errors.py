@@ -20,6 +20,7 @@ CoachError
 │   ├── JournalConflict       two wrote to one reflection at once
 │   └── StoreKeyWrong         texts are encrypted with another key than the one that was set
 ├── UnknownModel              a chat program asked for a model that is not the coach
+├── KeepsNothing              the operator has nothing kept here, and this cannot do without
 ├── NotKept                   there is nothing of that name, or not for who asks
 ├── AlreadyAnswered           the same words again to a question that was answered with them
 ├── ConversationFull          a conversation has its most exchanges
@@ -270,6 +271,15 @@ class UnknownModel(CoachError):
 
     def __str__(self) -> str:
         return "There is no such model here; /openai/v1/models lists the one there is."
+
+
+class KeepsNothing(CoachError):
+    """The operator has turned keeping off, and this cannot do without."""
+
+    code = "keeps-nothing"
+
+    def __str__(self) -> str:
+        return "Nothing is kept here, since whoever runs this service has set COACH_STORE=off. A sheet can be made all the same: POST /v1/sheets."
 
 
 class NotKept(CoachError):

@@ -268,3 +268,13 @@ def test_an_owner_takes_along_and_erases_sessions_too(client, made):
     assert not secrets_of(json.dumps(lines)) & {run for row in G1 for run in secrets_of(row["text"])}
     assert client.delete("/v1/me").json()["swept"] is True
     assert client.get(f"/v1/sessions/{made['id']}", headers=host(made)).status_code == 404
+
+
+def test_where_nothing_is_kept_no_session_can_be_and_that_is_said(coach):
+    """Not as a failure that would pass; a sheet by itself is made."""
+    with serving(replace(coach, settings=replace(coach.settings, store="off"))) as url:
+        refused = httpx.get(f"{url}/v1/sessions/g_00000000000000000000000000")
+        assert (refused.status_code, refused.json()["code"]) == (409, "keeps-nothing")
+        assert "retry-after" not in refused.headers
+        sheet = httpx.post(f"{url}/v1/sheets", json={"members": [{"alias": "Ruth"}, {"alias": "Noor"}, {"alias": "Piet"}], "minutes": 45}, timeout=60)
+        assert sheet.status_code == 200

@@ -12,12 +12,13 @@ from litestar.params import BodyKwarg, FromPath
 from coach import convene as meet
 from coach.bootstrap import Coach
 from coach.convene import Circle
-from coach.errors import JournalUnavailable, Malformed, NotKept, SheetFault
+from coach.errors import KeepsNothing, Malformed, NotKept, SheetFault
 from coach.kept import Report
 from coach.memory import Memory
 from coach.paper.page import style_hash
 from coach.sessions import Session
 from coach.web.callers import bearer, who
+from coach.web.door import Door
 from coach.web.meetings import OwnPrinted, Printed, made_out, print_all, seat_out, session_out
 from coach.web.preparing import HTML, ICS, MARKDOWN, PDF
 from coach.web.problems import documented
@@ -29,14 +30,14 @@ from coach.wire.sheets import SheetOut
 
 _PRIVATE = {"cache-control": "no-store", "vary": "accept"}
 _TAGS = ["peer groups"]
-_MISSED = ("not-kept", "journal-unavailable", "journal-busy", "internal")
+_MISSED = ("not-kept", "keeps-nothing", "journal-unavailable", "journal-busy", "internal")
 _SHAPE = ("group-size", "slot-size", "same-alias", "reporting-line", "unknown-protocol")
 
 
 def circle_of(coach: Coach, memory: Memory | None) -> Circle:
-    """Where sessions are kept. Raises JournalUnavailable where nothing is."""
+    """Where sessions are kept. Raises KeepsNothing where nothing is."""
     if memory is None:
-        raise JournalUnavailable("nothing is kept here")
+        raise KeepsNothing
     return Circle(memory, memory.sessions, coach.groups)
 
 
@@ -112,13 +113,18 @@ async def erase_session(
     status_code=200,
     operation_id="make_session_sheet",
     summary="Make the sheet of what was handed in so far",
-    responses={200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"), **documented(*_SHAPE, *_MISSED)},
+    responses={200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"), **documented(*_SHAPE, "busy", *_MISSED)},
     tags=_TAGS,
 )
 async def make_session_sheet(
-    identifier: FromPath[str], request: Request[Any, Any, Any], coach: NamedDependency[Coach], memory: NamedDependency[Memory | None]
+    identifier: FromPath[str],
+    request: Request[Any, Any, Any],
+    coach: NamedDependency[Coach],
+    memory: NamedDependency[Memory | None],
+    door: NamedDependency[Door],
 ) -> Response[SheetOut]:
     """Make the sheet; again, if there is one."""
+    door.check()
     circle = circle_of(coach, memory)
     session = await _hosted(identifier, request, circle)
     return Response(await _print(session, circle), headers=_PRIVATE)

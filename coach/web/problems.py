@@ -81,6 +81,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "already-answered": Kind(409, "These words are there already", "The question was answered with them, and the next one was asked."),
     "conversation-full": Kind(409, "The conversation has its most exchanges", "A new reflection can begin where it ended."),
     "unknown-model": Kind(404, "There is no such model", "`/openai/v1/models` lists the one there is."),
+    "keeps-nothing": Kind(409, "Nothing is kept here", "The operator has turned it off, and this cannot do without; a sheet by itself can be made."),
     "not-kept": Kind(404, "There is nothing of that name", "It was never kept, has expired, was erased, or another key, token or link opens it."),
     "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
     "forbidden": Kind(403, "This key is not for that", "`detail` says which scope it would take, or that the key belongs to other pages."),
