@@ -12,21 +12,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from coach import client as api
 from coach.client import (
+    About,
     AsyncClient,
     CheckRequest,
     Client,
+    DocumentIn,
     ExchangeIn,
     FileRequest,
     Follows,
+    Form,
     HandIn,
     InvitedIn,
     Media,
     MemberIn,
     Move,
+    Perspective,
     ReflectionRequest,
     ReplyRequest,
     ReportRequest,
@@ -42,6 +47,7 @@ from coach.client.reading import seconds
 from coach.client.retrying import again
 from coach.settings import Settings
 from coach.web.app import create_app
+from coach.web.examples import OWN
 from coach.web.problems import CATALOGUE
 from coach.wire.reflections import EVENTS, AskedOut, ClosedOut, FailedOut, OpenedOut
 from coach.wire.service import Problem
@@ -56,6 +62,7 @@ OPENED = {"id": "r_1", "object": "reflection", "language": "en", "disclosure": "
 OPENED |= {"provenance": {"engine": "bank", "model": None, "prompt": None, "knowledge": "k", "guard": "g"}}
 NOTICE = {"code": "c", "message": "m"}
 FAILED = {"code": "internal", "detail": "It broke off."}
+DOCUMENT = msgspec.convert(OWN, DocumentIn)
 SOON = Retries(most=4, within=5.0, first=0.01)
 
 
@@ -222,11 +229,49 @@ def test_what_the_service_says_of_itself(client):
     assert client.live() is True
 
 
+def test_the_library_is_read_and_searched(client):
+    """By page, by meaning, by what a question is about; a document whole, as data and as a text."""
+    first = client.guidance(limit=2)
+    assert len(first.data) == 2
+    assert client.guidance(limit=2, after=first.next).data[0].title > first.data[1].title
+    nearest = client.guidance("the night shift never tells us what went wrong", limit=1)
+    assert (nearest.data[0].id, nearest.notices) == ("the-handover", [])
+    whole = client.read_guidance("the-handover")
+    assert client.read_guidance_as(Media.MARKDOWN, whole.id).startswith(f"# {whole.title}".encode())
+    found = client.questions("she took the credit", skill=Skill.HUMILITY, about=About.SELF, perspective=Perspective.OWN, form=Form.HUMBLE, limit=3)
+    assert {(one.skill, one.about, one.perspective, one.form) for one in found.data} == {("humility", "self", "own", "humble")}
+    assert client.questions(limit=1, after=client.questions(limit=1).next).data
+    with pytest.raises(errors.Malformed):
+        client.guidance(limit=0)
+    with pytest.raises(errors.NotFound):
+        client.read_guidance("nothing")
+
+
+def test_guidance_of_ones_own_from_its_beginning_to_its_end(client):
+    """Put, found beside ours, listed over pages, read, erased; what is not as guidance has to be is refused with what is wrong."""
+    for name in ("a-return", "b-return", "c-return"):
+        assert client.put_document("acme", name, DOCUMENT).id == name
+    assert [one.id for one in client.documents("acme", page=2)] == ["a-return", "b-return", "c-return"]
+    assert client.guidance(DOCUMENT.when[0], knowledge=["acme"], limit=1).data[0].collection == "acme"
+    assert client.read_document("acme", "a-return").title == DOCUMENT.title
+    assert client.read_document_as(Media.MARKDOWN, "acme", "a-return").startswith(f"# {DOCUMENT.title}".encode())
+    assert client.erase_document("acme", "a-return").document == "a-return"
+    with pytest.raises(errors.NotFound):
+        client.read_document("acme", "a-return")
+    with pytest.raises(errors.KnowledgeFaults) as raised:
+        client.put_document("acme", "short", msgspec.structs.replace(DOCUMENT, sections=DOCUMENT.sections[:1]))
+    assert "250" in raised.value.detail
+    assert client.erase_collection("acme").collection == "acme"
+    with pytest.raises(errors.NotFound):
+        list(client.documents("acme"))
+
+
 def _asked_for():
     given = {"identifier": "{identifier}", "token": "{token}", "code": "{code}", "media": Media.PDF, "paper": "A4", "limit": 1, "after": None}
+    given |= {"collection": "{name}", "q": "", "knowledge": (), **dict.fromkeys(("skill", "about", "perspective", "form"))}
     bodies = {"reflect": "x", "reply": "x", "report_back": ReportRequest(), "edit_summary": SummaryRequest(), "check": CheckRequest(texts=[])}
     bodies |= dict.fromkeys(("sheet", "sheet_as"), SheetRequest(members=[], minutes=1)) | {"hand_in": HandIn(), "file_report": FileRequest()}
-    bodies |= {"convene": SessionRequest(members=[], minutes=1, deadline=datetime.now(UTC))}
+    bodies |= {"put_document": DOCUMENT, "convene": SessionRequest(members=[], minutes=1, deadline=datetime.now(UTC))}
     for name, make in inspect.getmembers(calls, inspect.isfunction):
         if make.__module__ == calls.__name__ and not name.startswith("_"):
             call = make(**{one: bodies[name] if one == "request" else given[one] for one in inspect.signature(make).parameters})
@@ -262,7 +307,7 @@ def test_a_busy_service_is_asked_again_when_it_says_and_not_before(kind):
     """429, 503, and a request that is still in flight: each after its Retry-After, with one key for all tries."""
     busy = answer(refusal("busy", 503), "503 Busy", retry_after="1")
     flight = answer(refusal("idempotency-in-flight", 409), "409 Conflict", retry_after="0")
-    many = answer(refusal("some-limit", 429), "429 Too Many Requests", retry_after="0")
+    many = answer(refusal("rate-limited", 429), "429 Too Many Requests", retry_after="0")
     about = answer({"status": "ok", "parts": {}})
     with Scripted(busy, flight, many, STREAM, about, STREAM) as server, kind(server.url, "key_1", retries=SOON) as client:
         begun = datetime.now(UTC)
@@ -295,6 +340,7 @@ def test_there_is_an_end_to_trying(kind, bounds, after, tries):
 def test_what_waiting_does_not_mend_is_not_tried_again(kind):
     """A refusal for a reason of the request's, a fault, a key that does not fit, silence."""
     refused = {"malformed": 400, "not-kept": 404, "conflict": 409, "internal": 500, "model-timeout": 504, "store-key-wrong": 503}
+    refused |= {"collection-broken": 503, "forbidden": 403, "idempotency-mismatch": 422}
     for code, status in refused.items():
         with Scripted(answer(refusal(code, status), f"{status} No", retry_after="0")) as server, kind(server.url) as client:
             with pytest.raises(errors.Refused) as raised:
@@ -397,6 +443,8 @@ def test_every_code_of_the_service_has_its_error():
         kind = type(errors.refusal(Problem("t", "T", meaning.status, "No.", code, "r"), None))
         assert kind is not errors.Refused, code
         assert code in errors._BY_CODE or meaning.status in errors._BY_STATUS
+    for code, kind in (("rate-limited", errors.Throttled), ("budget-spent", errors.BudgetSpent), ("foreign-origin", errors.Forbidden)):
+        assert type(errors.refusal(Problem("t", "T", CATALOGUE[code].status, "No.", code, "r"), None)) is kind
     drawn = re.findall(r"[│├└─ ]+ (\w+)  ", errors.__doc__)
     classes = [name for name, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.ClientError)]
     assert sorted([*drawn, "ClientError"]) == sorted(classes)
@@ -412,15 +460,18 @@ def test_no_error_repeats_what_was_written(kind, remembering_url, caplog):
             lambda: client.reflect(ReflectionRequest(challenge=SECRET, role="\x00")),
             lambda: client.reply("r_0", SECRET),
             lambda: client.hand_in("se_0", "mt_0", HandIn(challenge=SECRET)),
+            lambda: client.guidance(SECRET, after="nobody"),
+            lambda: client.put_document("acme", "short", msgspec.structs.replace(DOCUMENT, title=SECRET, sections=DOCUMENT.sections[:1])),
         ):
             with pytest.raises(api.ClientError) as raised:
                 ask()
             told = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + repr(raised.value.args)
             assert not re.search("Marigold|Larchmont|key_9", told)
     assert "/members/..." in caplog.text
+    assert "/v1/guidance?q=...&limit=20" in caplog.text
     assert not re.search("Marigold|Larchmont|key_9|mt_0", caplog.text)
     assert "key_9" not in repr(calls.reflect(SECRET)) + repr(client)
-    assert "Marigold" not in repr(calls.reflect(SECRET))
+    assert "Marigold" not in repr(calls.reflect(SECRET)) + repr(calls.guidance(SECRET, (), 20, None))
 
 
 def test_retry_after_is_seconds_or_a_date():

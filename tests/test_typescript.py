@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from coach.model import Outcome
 from coach.wire.reflections import EVENTS
 from tests import typescript
 from tests.conftest import REQUIRED
@@ -55,10 +56,10 @@ def test_its_events_are_those_of_the_service():
     listed = dict(re.findall(r'\| \{ event: "(\w+)"; data: (.*) \}', source))
     assert listed.keys() == EVENTS.keys()
     assert re.findall(r'"(\w+)"', re.search(r"new Set\((.*)\)", source)[1]) == list(EVENTS)
-    for name in ("opened", "closed"):
-        assert sorted(re.findall(r'"(\w+)"', listed[name].replace("ReflectionAnswer", ""))) == sorted(EVENTS[name].__struct_fields__)
-    for name in ("asked", "failed"):
-        assert sorted(re.findall(r"(\w+): ", listed[name])) == sorted(EVENTS[name].__struct_fields__)
+    for name in ("opened", "asked", "closed", "failed"):
+        named = re.findall(r'"(\w+)"|(\w+): ', listed[name])
+        assert sorted(picked or field for picked, field in named) == sorted(EVENTS[name].__struct_fields__)
+    assert re.findall(r'"(\w+)"', re.search(r"type Outcome = (.*);", source)[1]) == list(Outcome)
 
 
 WRONG = """
@@ -107,3 +108,26 @@ def test_it_tries_again_and_ends_as_the_other_clients_do(tmp_path):
     assert len(set(keys)) == 3
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", keys[0])
     assert {one.headers["authorization"] for one in server.asked} == {"Bearer key_1"}
+
+
+SEARCHED = """
+import { Coach, Refused } from "./coach.js";
+const coach = new Coach({ baseUrl: "http://127.0.0.1:8000" });
+const query = { q: "coming back from leave & after", knowledge: ["acme", "beta"], after: null };
+for (const one of (await coach.request("get", "/v1/guidance", { query })).data) console.log(one.title);
+try {
+  await coach.request("delete", "/v1/knowledge/{name}/documents/{identifier}", { path: { name: "acme", identifier: "a/b" } });
+} catch (error) { if (error instanceof Refused) console.log(error.problem?.code); }
+"""
+
+
+def test_the_library_is_searched_in_several_collections_and_what_lasts_is_not_tried_again(tmp_path):
+    """A list goes into the address once for each; what only somebody can mend is asked for once."""
+    entry = {"id": "a", "title": "A", "excerpt": "", "skills": [], "topics": [], "sources": [], "score": 0.4, "collection": "acme"}
+    page = answer({"object": "list", "data": [entry], "next": None, "notices": []})
+    with Scripted(page, answer(refusal("collection-broken", 503), "503 Broken", retry_after="0")) as server:
+        assert run(tmp_path, SEARCHED, server.url) == ["A", "collection-broken"]
+    assert [one.line for one in server.asked] == [
+        "GET /v1/guidance?q=coming+back+from+leave+%26+after&knowledge=acme&knowledge=beta HTTP/1.1",
+        "DELETE /v1/knowledge/acme/documents/a%2Fb HTTP/1.1",
+    ]

@@ -5,10 +5,11 @@ from coach.client.calls import Media, Paper
 from coach.client.errors import ClientError
 from coach.client.retrying import Retries
 from coach.client.synchronous import Client
-from coach.model import Engine, Fallback, Move, Skill
+from coach.model import About, Engine, Fallback, Form, Move, Perspective, Skill
 from coach.sheets import Matter, Trust
 from coach.wire.checks import CheckRequest
 from coach.wire.kept import ReplyRequest, SummaryRequest
+from coach.wire.library import DocumentIn, SectionIn, SourceIn
 from coach.wire.reflections import (
     AcknowledgementOut,
     AskedOut,
@@ -28,6 +29,7 @@ from coach.wire.sessions import FileRequest, Follows, HandIn, InvitedIn, Session
 from coach.wire.sheets import MemberIn, SheetRequest
 
 __all__ = [
+    "About",
     "AcknowledgementOut",
     "AskedOut",
     "AsyncClient",
@@ -35,6 +37,7 @@ __all__ = [
     "Client",
     "ClientError",
     "ClosedOut",
+    "DocumentIn",
     "Engine",
     "EventOut",
     "ExchangeIn",
@@ -42,6 +45,7 @@ __all__ = [
     "Fallback",
     "FileRequest",
     "Follows",
+    "Form",
     "HandIn",
     "InvitedIn",
     "Matter",
@@ -52,15 +56,18 @@ __all__ = [
     "OfferedOut",
     "OpenedOut",
     "Paper",
+    "Perspective",
     "ReflectionAnswer",
     "ReflectionRequest",
     "ReplyRequest",
     "ReportRequest",
     "Retries",
+    "SectionIn",
     "SessionRequest",
     "SheetRequest",
     "SignpostOut",
     "Skill",
+    "SourceIn",
     "SummaryRequest",
     "Trust",
 ]

@@ -1,6 +1,6 @@
 """Each operation of the API: what is sent, and how the answer is read. Nothing is sent here; both clients do that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from coach.model import About, Form, Perspective, Skill
 from coach.wire.checks import CheckAnswer, CheckRequest
 from coach.wire.kept import Erasure, ReflectionKept, ReflectionList, ReplyRequest, SummaryOut, SummaryRequest
+from coach.wire.library import DocumentIn, GuidanceDocument, GuidanceList, OwnErasure, OwnList, QuestionList
 from coach.wire.reflections import ReflectionAnswer, ReflectionRequest, ReportRequest
 from coach.wire.service import AboutOut, MeaningOut, ReadyOut
 from coach.wire.sessions import FileRequest, HandIn, SeatOut, SessionMade, SessionOut, SessionRequest, Withdrawn
@@ -22,10 +24,11 @@ EVENT_STREAM = "text/event-stream"
 LINES = "application/x-ndjson"
 REFLECTIONS = "/v1/reflections"
 SESSIONS = "/v1/sessions"
+GUIDANCE = "/v1/guidance"
 
 
 class Media(StrEnum):
-    """The forms in which a sheet or a summary can be had, as media types (RFC 6838)."""
+    """The forms in which a sheet, a summary or a document can be had, as media types (RFC 6838)."""
 
     MARKDOWN = "text/markdown"
     PLAIN = "text/plain"  # summaries alone
@@ -51,7 +54,7 @@ class Call(Generic[Value]):
     body: bytes | None = field(default=None, repr=False)
     accept: str = JSON
     token: str | None = field(default=None, repr=False)
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict, repr=False)  # `q` is what somebody wrote
 
     def streamed(self) -> "Call[Value]":
         """The same, answered event by event."""
@@ -84,6 +87,10 @@ def _told(value: Any) -> Any:
     return told
 
 
+def _asked(**wanted: str | int | Sequence[str] | None) -> dict[str, str | int | Sequence[str]]:
+    return {name: value for name, value in wanted.items() if value or value == 0}
+
+
 def reflect(request: ReflectionRequest | str) -> Call[ReflectionAnswer]:
     """A challenge; a string is one with nothing else said."""
     body = ReflectionRequest(challenge=request) if isinstance(request, str) else request
@@ -103,8 +110,7 @@ def report_back(identifier: str, request: ReportRequest, token: str | None) -> C
 
 def page(limit: int, after: str | None) -> Call[ReflectionList]:
     """A page of what the key's owner keeps."""
-    query: dict[str, str | int] = {"limit": limit, **({"after": after} if after else {})}
-    return Call("GET", REFLECTIONS, _json(ReflectionList), query=query)
+    return Call("GET", REFLECTIONS, _json(ReflectionList), query=_asked(limit=limit, after=after))
 
 
 def read(identifier: str, token: str | None) -> Call[ReflectionKept]:
@@ -214,6 +220,63 @@ def file_report(identifier: str, token: str, request: FileRequest) -> Call[SeatO
 def check(request: CheckRequest) -> Call[CheckAnswer]:
     """Sentences to judge."""
     return Call("POST", "/v1/checks", _json(CheckAnswer), _said(request))
+
+
+def guidance(q: str, knowledge: Sequence[str], limit: int, after: str | None) -> Call[GuidanceList]:
+    """Documents of guidance: a page."""
+    return Call("GET", GUIDANCE, _json(GuidanceList), query=_asked(q=q, knowledge=knowledge, limit=limit, after=after))
+
+
+def read_guidance(identifier: str) -> Call[GuidanceDocument]:
+    """One, whole."""
+    return Call("GET", f"{GUIDANCE}{_at(identifier)}", _json(GuidanceDocument))
+
+
+def read_guidance_as(media: Media, identifier: str) -> Call[bytes]:
+    """The same as a text."""
+    return Call("GET", f"{GUIDANCE}{_at(identifier)}", bytes, accept=media)
+
+
+def questions(  # noqa: PLR0913, PLR0917 (the filters of the address)
+    q: str, skill: Skill | None, about: About | None, perspective: Perspective | None, form: Form | None, limit: int, after: str | None
+) -> Call[QuestionList]:
+    """Questions of the library: a page."""
+    query = _asked(q=q, skill=skill, about=about, perspective=perspective, form=form, limit=limit, after=after)
+    return Call("GET", "/v1/questions", _json(QuestionList), query=query)
+
+
+def _documents(collection: str, *identifier: str) -> str:
+    return f"/v1/knowledge{_at(collection)}/documents{_at(*identifier)}"
+
+
+def put_document(collection: str, identifier: str, request: DocumentIn) -> Call[GuidanceDocument]:
+    """A document of an organisation's own."""
+    return Call("PUT", _documents(collection, identifier), _json(GuidanceDocument), _said(request))
+
+
+def documents(collection: str, limit: int, after: str | None) -> Call[OwnList]:
+    """What is in a collection: a page."""
+    return Call("GET", _documents(collection), _json(OwnList), query=_asked(limit=limit, after=after))
+
+
+def read_document(collection: str, identifier: str) -> Call[GuidanceDocument]:
+    """One, whole."""
+    return Call("GET", _documents(collection, identifier), _json(GuidanceDocument))
+
+
+def read_document_as(media: Media, collection: str, identifier: str) -> Call[bytes]:
+    """The same as a text."""
+    return Call("GET", _documents(collection, identifier), bytes, accept=media)
+
+
+def erase_document(collection: str, identifier: str) -> Call[OwnErasure]:
+    """Erase one."""
+    return Call("DELETE", _documents(collection, identifier), _json(OwnErasure))
+
+
+def erase_collection(collection: str) -> Call[OwnErasure]:
+    """Erase all of it."""
+    return Call("DELETE", f"/v1/knowledge{_at(collection)}", _json(OwnErasure))
 
 
 def about() -> Call[AboutOut]:

@@ -10,9 +10,10 @@ ClientError
     │   ├── Malformed         a field or the body is not what the contract says; `pointer` names it
     │   ├── ChallengeTooThin  fewer words than a challenge needs
     │   ├── ChallengeTooLong  more than the limit: `problem.limit`, `problem.unit`
-    │   └── SheetMisfit       no sheet can be made of this group; `pointer` names what would have to change
+    │   ├── SheetMisfit       no sheet can be made of this group; `pointer` names what would have to change
+    │   └── KnowledgeFaults   a document is not as guidance has to be; `detail` names each fault
     ├── Unauthorized          the key is missing, or not known
-    ├── Forbidden             the key does not go that far
+    ├── Forbidden             the key does not go that far, or not from this page; `detail` says which
     ├── NotFound              there is nothing of that name, or another key, token or link opens it
     ├── Conflict              it does not fit what is there
     │   ├── AlreadyAnswered   the question was answered with these words
@@ -20,6 +21,7 @@ ClientError
     │   ├── DeadlinePassed    what a member hands in comes too late
     │   └── InFlight          the same request is still being answered
     ├── Throttled             too many requests; `retry_after` says how long to wait
+    │   └── BudgetSpent       the model's tokens for today are used up, and nothing but the model was wanted
     ├── Unavailable           the service cannot do it just now
     ├── ModelUnavailable      the language model did not do, and nothing else was wanted: `problem.trouble`
     │   └── ModelTimeout      it did not do in time
@@ -118,12 +120,16 @@ class SheetMisfit(BadRequest):
     """No sheet can be made of this group."""
 
 
+class KnowledgeFaults(BadRequest):
+    """A document is not as guidance has to be."""
+
+
 class Unauthorized(Refused):
     """The key is missing, or not known."""
 
 
 class Forbidden(Refused):
-    """The key does not go that far."""
+    """The key does not go that far, or not from this page."""
 
 
 class NotFound(Refused):
@@ -154,6 +160,10 @@ class Throttled(Refused):
     """Too many requests."""
 
 
+class BudgetSpent(Throttled):
+    """The model's tokens for today are used up, and the request wanted nothing else."""
+
+
 class Unavailable(Refused):
     """The service cannot do it just now."""
 
@@ -182,18 +192,30 @@ _BY_CODE: Mapping[str, type[Refused]] = {
     "same-alias": SheetMisfit,
     "reporting-line": SheetMisfit,
     "unknown-protocol": SheetMisfit,
+    "knowledge-faults": KnowledgeFaults,
+    "idempotency-mismatch": BadRequest,
     "unauthorized": Unauthorized,
+    "forbidden": Forbidden,
+    "foreign-origin": Forbidden,
+    "rate-limited": Throttled,
+    "budget-spent": BudgetSpent,
     "not-found": NotFound,
     "not-kept": NotFound,
+    "unknown-model": NotFound,
     "conflict": Conflict,
     "already-answered": AlreadyAnswered,
     "conversation-full": ConversationFull,
     "deadline-passed": DeadlinePassed,
     "idempotency-in-flight": InFlight,
     "busy": Unavailable,
+    "shutting-down": Unavailable,
     "journal-unavailable": Unavailable,
     "journal-busy": Unavailable,
     "store-key-wrong": Unavailable,
+    "index-locked": Unavailable,
+    "collection-broken": Unavailable,
+    "store-unavailable": Unavailable,
+    "embedder-unavailable": Unavailable,
     "model-unavailable": ModelUnavailable,
     "model-timeout": ModelTimeout,
     "internal": ServerFault,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from coach.client.errors import ClientError, InFlight, NoAnswer, Refused, Throttled, TooSlow, Unavailable
 
 NEVER_SENT = frozenset({"LocalProtocolError", "UnsupportedProtocol"})  # an address or a key that cannot be sent
-KEY_WRONG = "store-key-wrong"  # waiting does not help: that is for the operator
+LASTING = frozenset({"store-key-wrong", "collection-broken"})  # waiting does not help: somebody has to do something
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,4 @@ def again(error: ClientError) -> bool:
     if isinstance(error, NoAnswer):
         # who is too slow may still be at work on it, and a second request would only add to that
         return not isinstance(error, TooSlow) and error.cause not in NEVER_SENT
-    return isinstance(error, Throttled | InFlight) or (isinstance(error, Unavailable) and error.code != KEY_WRONG)
+    return isinstance(error, Throttled | InFlight) or (isinstance(error, Unavailable) and error.code not in LASTING)

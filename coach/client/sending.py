@@ -21,16 +21,16 @@ AGENT = f"reflection-coach/{__version__}"
 
 
 class _Discreet(logging.Filter):
-    """Httpx2 logs addresses, and a member's address holds a secret: it is replaced there."""
+    """Httpx2 logs addresses. A member's holds a secret, and a search what somebody wrote: both are replaced there."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Every record passes."""
         if isinstance(record.args, tuple):
-            record.args = tuple(_MEMBER.sub("/members/...", str(one)) if isinstance(one, httpx2.URL) else one for one in record.args)
+            record.args = tuple(_PRIVATE.sub(r"\1...", str(one)) if isinstance(one, httpx2.URL) else one for one in record.args)
         return True
 
 
-_MEMBER = re.compile(r"/members/[^/?]+")
+_PRIVATE = re.compile(r"(/members/|[?&]q=)[^/?&]+")
 _DISCREET = _Discreet()
 
 

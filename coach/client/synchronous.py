@@ -13,8 +13,10 @@ from coach.client.errors import ClientError, Interrupted
 from coach.client.reading import EARLY, Events, Exported, Item, Lines, Piece, Reader, failed, opened, received
 from coach.client.retrying import Retries, Tries
 from coach.client.sending import LOCAL, TIMEOUT, Target, named
+from coach.model import About, Form, Perspective, Skill
 from coach.wire.checks import CheckAnswer, CheckRequest
 from coach.wire.kept import BriefOut, Erasure, ReflectionKept, ReplyRequest, SummaryOut, SummaryRequest
+from coach.wire.library import DocumentIn, GuidanceDocument, GuidanceList, OwnEntry, OwnErasure, QuestionList
 from coach.wire.reflections import EventOut, ReflectionAnswer, ReflectionRequest, ReportRequest
 from coach.wire.service import AboutOut, MeaningOut, ReadyOut
 from coach.wire.sessions import FileRequest, HandIn, SeatOut, SessionMade, SessionOut, SessionRequest, Withdrawn
@@ -220,6 +222,66 @@ class Client:
     def check(self, request: CheckRequest) -> CheckAnswer:
         """Judge sentences: is each a question that leaves the answer with the person asked?"""
         return self._send(calls.check(request))
+
+    def guidance(self, q: str = "", *, knowledge: Sequence[str] = (), limit: int = 20, after: str | None = None) -> GuidanceList:
+        """A page of guidance, by title; with `q` by meaning, the nearest first, in these collections of your own as well.
+
+        `limit` is 1 to 100; `next` of a page goes into `after`. `notices` says where a search was done with less than all there is.
+        """
+        return self._send(calls.guidance(q, knowledge, limit, after))
+
+    def read_guidance(self, identifier: str) -> GuidanceDocument:
+        """A document of guidance, whole."""
+        return self._send(calls.read_guidance(identifier))
+
+    def read_guidance_as(self, media: Media, identifier: str) -> bytes:
+        """The same as Markdown, in UTF-8."""
+        return self._send(calls.read_guidance_as(media, identifier))
+
+    def questions(  # noqa: PLR0913 (the filters of the address)
+        self,
+        q: str = "",
+        *,
+        skill: Skill | None = None,
+        about: About | None = None,
+        perspective: Perspective | None = None,
+        form: Form | None = None,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> QuestionList:
+        """A page of the library's questions, those that fit; with `q` by meaning. Pages and `notices` are as with `guidance`."""
+        return self._send(calls.questions(q, skill, about, perspective, form, limit, after))
+
+    def put_document(self, collection: str, identifier: str, request: DocumentIn) -> GuidanceDocument:
+        """Put a document of your organisation's own into a collection, in place of one of that id. Raises KnowledgeFaults."""
+        return self._send(calls.put_document(collection, identifier, request))
+
+    def documents(self, collection: str, *, page: int = 20) -> Generator[OwnEntry, None, None]:
+        """What is in a collection, by id; a page is asked for when it is needed. `page` is its size, 1 to 100."""
+        after: str | None = None
+        while True:
+            found = self._send(calls.documents(collection, page, after))
+            for entry in found.data:
+                yield entry
+            if found.next is None:
+                return
+            after = found.next
+
+    def read_document(self, collection: str, identifier: str) -> GuidanceDocument:
+        """A document of your organisation's own, whole."""
+        return self._send(calls.read_document(collection, identifier))
+
+    def read_document_as(self, media: Media, collection: str, identifier: str) -> bytes:
+        """The same as Markdown, in UTF-8."""
+        return self._send(calls.read_document_as(media, collection, identifier))
+
+    def erase_document(self, collection: str, identifier: str) -> OwnErasure:
+        """Erase it."""
+        return self._send(calls.erase_document(collection, identifier))
+
+    def erase_collection(self, collection: str) -> OwnErasure:
+        """Erase a collection, whole."""
+        return self._send(calls.erase_collection(collection))
 
     def about(self) -> AboutOut:
         """Who answers here, where texts go, what is kept."""

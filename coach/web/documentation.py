@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _SIBLING = re.compile(r"([a-z]+)\.md(#.*)?")
-ORDER = ("embedding", "groups", "http", "keys", "commands", "models", "settings", "figures")  # others follow by name
+ORDER = ("start", "embedding", "groups", "http", "keys", "commands", "models", "settings", "figures")  # others follow by name
 
 
 @lru_cache(maxsize=1)

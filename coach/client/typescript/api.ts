@@ -16,7 +16,7 @@ export interface paths {
         put?: never;
         /**
          * Reflect on a challenge
-         * @description Answers with one acknowledgement and a few open questions, each tied to the manager's own words and to a passage of guidance. Where coaching is not what is needed (a crisis, a matter for HR or the law, nothing to go on) `signpost` says where help is, and no questions follow, but for one after a matter for others. With `store` it is kept: `kept` says until when and holds the token that opens it. With `exchanges` it goes on from what was answered: one acknowledgement, one question. Who asks for ideas there is shown what others have written (`offered`), with the choice left open. With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `offered`, `asked` (one whole question each), and at the end `closed` or `failed`; their ids count from 1, and a comment is sent every 15 seconds.
+         * @description Answers with one acknowledgement and a few open questions, each tied to the manager's own words and to a passage of guidance. Where coaching is not what is needed (a crisis, a matter for HR or the law, nothing to go on) `signpost` says where help is, and no questions follow, but for one after a matter for others. With `store` it is kept: `kept` says until when and holds the token that opens it. With `exchanges` it goes on from what was answered: one acknowledgement, one question. Who asks for ideas there is shown what others have written (`offered`), with the choice left open. With `Accept: text/event-stream` the same comes as the events `opened`, `signpost`, `notice`, `acknowledged`, `offered`, `asked` (one whole question each), and at the end `closed` (its `outcome` is `shutting_down` where the service was stopped before all had come) or `failed`; their ids count from 1, and a comment is sent every 15 seconds.
          */
         post: operations["reflect"];
         delete?: never;
@@ -381,6 +381,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/guidance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Guidance on collaboration and peer learning
+         * @description With `q` the documents nearest in meaning to it, the nearest first, each with the section that is nearest; else all, by title. `q` is read like a write-up: it is not kept and not logged.
+         */
+        get: operations["list_guidance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/guidance/{identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A document of guidance, whole
+         * @description As JSON, or with `Accept: text/markdown` as a text to read.
+         */
+        get: operations["read_guidance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The questions of the library
+         * @description All, or those of a skill, a subject, a perspective or a form; with `q` those nearest in meaning to it first. Each was admitted by the guard as it is shown.
+         */
+        get: operations["list_questions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/knowledge/{name}/documents/{identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A document of your organisation's own, whole
+         * @description As JSON, or with `Accept: text/markdown` as a text to read.
+         */
+        get: operations["read_document"];
+        /**
+         * Put a document of your organisation's own beside our guidance
+         * @description It is checked as ours are: 250 to 600 words, without markup, links, orders to the reader, or anything that speaks to a machine. It is found from the next request on that names the collection. In place of another, nothing of the other is left.
+         */
+        put: operations["put_document"];
+        post?: never;
+        /** Erase a document */
+        delete: operations["erase_document"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/knowledge/{name}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in a collection */
+        get: operations["list_documents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/knowledge/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Erase a whole collection */
+        delete: operations["erase_collection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -476,6 +595,57 @@ export interface components {
             perspectives: components["schemas"]["Perspective"][];
         };
         /**
+         * DocumentIn
+         * @example {
+         *       "title": "Coming back from leave",
+         *       "skills": [
+         *         "care",
+         *         "curiosity"
+         *       ],
+         *       "topics": [
+         *         "handovers"
+         *       ],
+         *       "method": "noticing what went on without one",
+         *       "when": [
+         *         "I was away for three weeks, and everything was decided without me.",
+         *         "He came back from parental leave, and his desk had been given to somebody else.",
+         *         "how to pick up work after a long leave",
+         *         "Return after absence; decisions taken meanwhile; a stand-in who did it differently."
+         *       ],
+         *       "sources": [
+         *         {
+         *           "author": "Acme People Team",
+         *           "title": "Notes on returning",
+         *           "year": "2026"
+         *         }
+         *       ],
+         *       "sections": [
+         *         {
+         *           "heading": "The list that nobody wrote",
+         *           "text": "Somebody who comes back after a month finds the work where it went, not where it was left. The stand-in knows what was decided and no longer remembers that it was a decision. So both speak of the same file, and one of them is a month behind without being told where. In our depots the first morning goes to mail, which holds what was written down. What was agreed at the gate, in a van, over the phone is in no mail, and it is most of what happened. A question such as \"What do you take for granted now that was not so when I left?\" opens that part. It asks for no report and finds no fault. It may bring nothing, and more often it brings three things in a row."
+         *         },
+         *         {
+         *           "heading": "The one who stood in",
+         *           "text": "Whoever stood in did the work for a month and then hands it back. Little is said about that. The returner thanks them and changes two things in the first hour, for good reasons, and the stand-in watches. What was careful looks undone. Some say so; most say that it is good to have you back. A foreman in Linz told us that he had learned more about his own shift from his stand-in than in the ten years before, once he had asked what had surprised her. It took him a week to ask, since he thought that asking would sound like a check."
+         *         },
+         *         {
+         *           "heading": "What was decided meanwhile",
+         *           "text": "There is often one decision that hurts. It was taken in good faith, with those who were there. To open it again looks ungrateful, and to leave it closed keeps it alive for years. People who come back tend to ask why it was decided, and hear a defence. Asked what was hard about deciding it, those who were there tend to tell how it went, and with it what they did not know and what they would have wanted to ask. The decision may stand after that. What changes is who carries it."
+         *         }
+         *       ]
+         *     }
+         */
+        DocumentIn: {
+            title: string;
+            skills: components["schemas"]["Skill"][];
+            /** @description Ids of themes of our library, such as handovers. */
+            topics: string[];
+            method: string;
+            when: string[];
+            sources: components["schemas"]["SourceIn"][];
+            sections: components["schemas"]["SectionIn"][];
+        };
+        /**
          * Engine
          * @description Who drafts: a language model (`llm`), the curated library (`bank`), or whichever the operator has set (`auto`).
          * @default auto
@@ -557,6 +727,36 @@ export interface components {
          * @enum {string}
          */
         Form: "humble" | "diagnostic" | "process" | "systemic" | "scaling" | "clean";
+        /** GuidanceDocument */
+        GuidanceDocument: {
+            object: string;
+            id: string;
+            title: string;
+            skills: components["schemas"]["Skill"][];
+            topics: string[];
+            method: string;
+            when: string[];
+            sections: components["schemas"]["SectionOut"][];
+            sources: components["schemas"]["SourceOut"][];
+        };
+        /** GuidanceEntry */
+        GuidanceEntry: {
+            id: string;
+            title: string;
+            excerpt: string;
+            skills: components["schemas"]["Skill"][];
+            topics: string[];
+            sources: components["schemas"]["SourceOut"][];
+            score?: number | null;
+            collection?: string | null;
+        };
+        /** GuidanceList */
+        GuidanceList: {
+            object: string;
+            data: components["schemas"]["GuidanceEntry"][];
+            next: string | null;
+            notices: components["schemas"]["NoticeOut"][];
+        };
         /** GuidanceOut */
         GuidanceOut: {
             id: string;
@@ -608,6 +808,21 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             continue_token: string | null;
+        };
+        /** LibraryQuestion */
+        LibraryQuestion: {
+            id: string;
+            text: string;
+            skill: components["schemas"]["Skill"];
+            about: components["schemas"]["About"];
+            perspective: components["schemas"]["Perspective"];
+            form: components["schemas"]["Form"];
+            stage: components["schemas"]["Stage"];
+            when: string;
+            general: boolean;
+            slot: components["schemas"]["Voice"] | null;
+            sources: components["schemas"]["SourceOut"][];
+            score?: number | null;
         };
         /**
          * Matter
@@ -666,6 +881,25 @@ export interface components {
             text: string;
             passages: components["schemas"]["OfferOut"][];
         };
+        /** OwnEntry */
+        OwnEntry: {
+            id: string;
+            title: string;
+            skills: components["schemas"]["Skill"][];
+            topics: string[];
+        };
+        /** OwnErasure */
+        OwnErasure: {
+            object: string;
+            collection: string;
+            document: string | null;
+        };
+        /** OwnList */
+        OwnList: {
+            object: string;
+            data: components["schemas"]["OwnEntry"][];
+            next: string | null;
+        };
         /**
          * Perspective
          * @description Through whose eyes it looks.
@@ -721,6 +955,13 @@ export interface components {
             prompt: string | null;
             knowledge: string;
             guard: string;
+        };
+        /** QuestionList */
+        QuestionList: {
+            object: string;
+            data: components["schemas"]["LibraryQuestion"][];
+            next: string | null;
+            notices: components["schemas"]["NoticeOut"][];
         };
         /** QuestionOut */
         QuestionOut: {
@@ -832,6 +1073,8 @@ export interface components {
             exchanges?: components["schemas"]["ExchangeIn"][];
             /** @description In a conversation: go on from the reply (`reply`), put the last question aside (`skip`), another in its place (`another`), stay with what was said (`deeper`), or come to an end (`wrap_up`). */
             move?: components["schemas"]["Move"];
+            /** @description Collections of your organisation's own to look in as well; those of the key if left out. */
+            knowledge?: string[] | null;
             /**
              * @description Keep it, so that it can be gone on with by its id: until it expires or is erased. Nothing is kept else.
              * @default false
@@ -896,6 +1139,17 @@ export interface components {
             share: boolean;
             page: components["schemas"]["MemberPageOut"] | null;
             sheet_made: boolean;
+        };
+        /** SectionIn */
+        SectionIn: {
+            heading: string;
+            text: string;
+        };
+        /** SectionOut */
+        SectionOut: {
+            id: string;
+            heading: string;
+            text: string;
         };
         /** SessionMade */
         SessionMade: {
@@ -1054,6 +1308,12 @@ export interface components {
          * @enum {string}
          */
         Skill: "active_listening" | "managing_conflict" | "shared_problem_solving" | "self_regulation" | "humility" | "curiosity" | "care";
+        /** SourceIn */
+        SourceIn: {
+            author: string;
+            title: string;
+            year: string;
+        };
         /** SourceOut */
         SourceOut: {
             author: string;
@@ -1065,6 +1325,12 @@ export interface components {
             start: number;
             end: number;
         };
+        /**
+         * Stage
+         * @description Where in a conversation it belongs.
+         * @enum {string}
+         */
+        Stage: "open" | "explore" | "deepen" | "close";
         /** StepOut */
         StepOut: {
             name: string;
@@ -1121,6 +1387,12 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * Voice
+         * @description Whose words a span of a write-up is: the manager about himself or herself, words somebody spoke, or neither.
+         * @enum {string}
+         */
+        Voice: "any" | "own" | "said";
         /** Withdrawn */
         Withdrawn: {
             object: string;
@@ -1139,7 +1411,9 @@ export interface operations {
     list_reflections: {
         parameters: {
             query?: {
+                /** @description How many, 1 to 100. */
                 limit?: number;
+                /** @description `next` of the page before. */
                 after?: string | null;
             };
             header?: never;
@@ -2797,6 +3071,562 @@ export interface operations {
                 };
             };
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_guidance: {
+        parameters: {
+            query?: {
+                /** @description What to look for, in plain words: found by meaning, the nearest first. */
+                q?: string | null;
+                /** @description Collections of your organisation's own to look into as well, with `q`. */
+                knowledge?: string[] | null;
+                /** @description How many, 1 to 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of documents */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuidanceList"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is more to do than can be done in good time */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_guidance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuidanceDocument"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+            /** @description There is nothing at this address */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_questions: {
+        parameters: {
+            query?: {
+                /** @description active_listening, managing_conflict, shared_problem_solving, self_regulation, humility, curiosity, care. */
+                skill?: string | null;
+                /** @description self, situation, outcome. */
+                about?: string | null;
+                /** @description own, other, shared. */
+                perspective?: string | null;
+                /** @description humble, diagnostic, process, systemic, scaling, clean. */
+                form?: string | null;
+                /** @description What to look for, in plain words: found by meaning, the nearest first. */
+                q?: string | null;
+                /** @description How many, 1 to 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of questions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionList"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is more to do than can be done in good time */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identifier: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuidanceDocument"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The collection does not answer just now; Another is writing to this collection */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identifier: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DocumentIn"];
+            };
+        };
+        responses: {
+            /** @description It took the place of another, or was there already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuidanceDocument"];
+                };
+            };
+            /** @description It is new */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuidanceDocument"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is not as guidance has to be */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No vector can be made just now; The collection does not answer just now; Another is writing to this collection */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identifier: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnErasure"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The collection does not answer just now; Another is writing to this collection */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_documents: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnList"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The collection does not answer just now; Another is writing to this collection */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_collection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnErasure"];
+                };
+            };
+            /** @description The request is not what the contract says */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The collection does not answer just now; Another is writing to this collection */
             503: {
                 headers: {
                     [name: string]: unknown;

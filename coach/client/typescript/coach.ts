@@ -12,6 +12,9 @@ export type Question = Schemas["QuestionOut"];
 export type Guidance = Schemas["GuidanceOut"];
 export type Problem = Schemas["Problem"];
 
+/** How a stream ended: `shutting_down` where the service was stopped before all had come. */
+export type Outcome = "complete" | "shutting_down";
+
 /** What a stream says, in the order in which it says it. After `closed` or `failed` nothing comes. */
 export type CoachEvent =
   | { event: "opened"; data: Pick<ReflectionAnswer, "id" | "object" | "language" | "disclosure" | "provenance" | "kept"> }
@@ -20,10 +23,13 @@ export type CoachEvent =
   | { event: "acknowledged"; data: NonNullable<ReflectionAnswer["acknowledgement"]> }
   | { event: "offered"; data: NonNullable<ReflectionAnswer["offered"]> }
   | { event: "asked"; data: { question: Question; guidance: Guidance[] } }
-  | { event: "closed"; data: Pick<ReflectionAnswer, "coverage" | "guidance" | "privacy" | "usage"> }
+  | { event: "closed"; data: Pick<ReflectionAnswer, "coverage" | "guidance" | "privacy" | "usage"> & { outcome: Outcome } }
   | { event: "failed"; data: { code: string; detail: string } };
 
 const EVENTS = new Set(["opened", "signpost", "notice", "acknowledged", "offered", "asked", "closed", "failed"]);
+
+/** Waiting does not help here: somebody has to do something. */
+const LASTING = new Set(["store-key-wrong", "collection-broken"]);
 
 /** The service said why not. The message is its own; `problem.code` is stable. `retryAfter` is in seconds. */
 export class Refused extends Error {
@@ -114,7 +120,7 @@ export class Coach {
 
   /** Any operation of the API that answers with JSON, typed by its method and address. */
   async request<P extends keyof paths, M extends MethodOf<P>>(method: M, path: P, ...given: Given<Of<P, M>>): Promise<Answer<Of<P, M>>> {
-    const wishes = (given[0] ?? {}) as Loose;
+    const wishes = (given as [Loose?])[0] ?? {};
     const limit = AbortSignal.timeout(this.#timeout * 1000);
     const signal = wishes.signal ? AbortSignal.any([wishes.signal, limit]) : limit;
     const response = await this.#answered(this.#sent(method, path, { ...wishes, signal }, "application/json"));
@@ -123,7 +129,8 @@ export class Coach {
 
   #sent(method: string, path: string, wishes: Loose, accept: string): Sent {
     const url = new URL(this.#base + path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(wishes.path?.[name] ?? "")));
-    for (const [name, value] of Object.entries(wishes.query ?? {})) if (value != null) url.searchParams.set(name, String(value));
+    for (const [name, value] of Object.entries(wishes.query ?? {}))
+      for (const one of [value].flat()) if (one != null) url.searchParams.append(name, String(one));
     const headers: Record<string, string> = { accept };
     const secret = wishes.token ?? this.#key;
     if (secret !== undefined) headers["authorization"] = `Bearer ${secret}`;
@@ -207,7 +214,7 @@ function asRequest(request: ReflectionRequest | string): ReflectionRequest {
 function mayPass(failure: Refused | NoAnswer): boolean {
   if (failure instanceof NoAnswer || failure.status === 429) return true;
   const code = failure.problem?.code;
-  return code === "idempotency-in-flight" || (failure.status === 503 && code !== "store-key-wrong");
+  return code === "idempotency-in-flight" || (failure.status === 503 && !LASTING.has(code ?? ""));
 }
 
 async function refused(response: Response): Promise<Refused> {
