@@ -13,6 +13,7 @@ import openai
 
 from coach import guard, prompts, tokens
 from coach.bank import Bank
+from coach.courier import Courier
 from coach.errors import EmbedderUnavailable, IndexFault, PromptError, SettingsError
 from coach.knowledge import groups, signposts
 from coach.knowledge import own as collections
@@ -39,6 +40,7 @@ from coach.settings import LOOPBACK, Settings
 from coach.store import SqlJournal
 from coach.store.journal import utc_now
 from coach.store.keyring import SqlKeyring
+from coach.store.outbox import SqlOutbox
 from coach.store.sealing import Sealer
 from coach.store.sessions import SqlSessions
 
@@ -136,6 +138,13 @@ def keyring(settings: Settings, memory: Memory | None = None) -> SqlKeyring:
     """Who holds a key. They stand in the database of what is kept; where nothing is kept, in the file of the data folder."""
     journal = memory.journal if memory else None
     return SqlKeyring(journal if isinstance(journal, SqlJournal) else SqlJournal(_file(settings), settings.data_dir, Sealer(settings.store_key)))
+
+
+def outgoing(settings: Settings, memory: Memory) -> tuple[SqlOutbox, Courier]:
+    """What webhooks are to be told, and who brings it there."""
+    if not isinstance(memory.journal, SqlJournal):
+        raise TypeError(type(memory.journal).__name__)
+    return SqlOutbox(memory.journal), Courier(local=settings.webhooks_local == "on")
 
 
 def _file(settings: Settings) -> str:

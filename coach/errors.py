@@ -43,6 +43,7 @@ CoachError
 │   └── ModelTimeout          it did not do in time
 ├── Busy                      more is going on than can be answered in good time
 │   └── ShuttingDown          the service is being stopped
+├── AddressRefused            a webhook's address cannot be one, or leads into a network of its own
 ├── ForeignOrigin             a page of an origin that the operator did not name called
 ├── ExtraMissing              something was asked for that needs packages which are not installed
 └── SettingsError             an environment variable has a value that means nothing
@@ -527,6 +528,17 @@ class ForeignOrigin(CoachError):
 
     def __str__(self) -> str:
         return "Pages of this origin may not call here. COACH_ORIGINS lists those that may."
+
+
+@dataclass(eq=False)
+class AddressRefused(CoachError):
+    """A webhook's address is none that may be asked. The address itself is not in it: its path may be a secret."""
+
+    reason: str
+    code = "address-refused"
+
+    def __str__(self) -> str:
+        return f"The address {self.reason}."
 
 
 @dataclass(eq=False)

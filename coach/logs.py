@@ -51,6 +51,8 @@ LISTED: Mapping[str, tuple[str, tuple[str, ...]]] = {  # a message as it is logg
     "the keys cannot be read; those known before still count: %s": ("the keys cannot be read", ("code",)),
     "Redis does not answer, this process counts by itself for a while: %s": ("Redis does not answer", ("error",)),
     "Redis does not answer, this process remembers by itself for a while: %s": ("Redis does not answer", ("error",)),
+    "nothing can be delivered for now: %s": ("nothing can be delivered for now", ("code",)),
+    "webhook %s is off: it failed for a day, or wants no more": ("webhook off", ("webhook",)),
     KEYLESS: (KEYLESS, ()),
     "a collection could not be opened after it was written: %s": ("a collection could not be opened after it was written", ("error",)),
     "tool: unexpected %s": ("unexpected", ("error",)),
@@ -70,6 +72,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _RULE = re.compile(r"[a-z_-]{1,24}")
 _TIME = re.compile(r"[0-9T:.Z-]{20,32}")
 _ID = re.compile(r"(?:req|id)_[A-Za-z0-9_-]{12}|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-HJKMNP-TV-Z]{26}")
+
+_WEBHOOK = re.compile(r"w_[0-9a-hjkmnp-tv-z]{26}")
 
 Kind = Callable[[Any], bool]
 
@@ -132,6 +136,7 @@ SAFE: Mapping[str, Kind] = {
     "errno": _number,
     "pid": _number,
     "at": _frames,
+    "webhook": _shaped(_WEBHOOK),
 }
 
 

@@ -1,6 +1,6 @@
 """What the use-cases need from outside, as Protocols. Whoever fits may take the place."""
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from coach.keys import Key
 from coach.model import AcknowledgementDraft, Challenge, Draft, Finding, Notice, Sent, Spent
 from coach.privacy import Hider
 from coach.sessions import Seat, Session
+from coach.webhooks import Outcome, SheetReady, Taken
 
 Written = AcknowledgementDraft | Draft | Notice | Spent | Sent
 
@@ -84,13 +85,13 @@ class Sessions(Protocol):
         """The sessions of an owner, the oldest first; of every owner where none is named."""
 
     async def put(self, identifier: str, seat: Seat) -> None:
-        """Keep what a member handed in, in place of what was there."""
+        """Keep what a member handed in, in place of what was there. The first time the owner's webhooks are told."""
 
-    async def print(self, identifier: str, sheet: bytes, pages: Sequence[tuple[int, bytes]]) -> None:
-        """Keep what was printed: the sheet of all, and each member's page."""
+    async def print(self, ready: SheetReady, sheet: bytes, pages: Sequence[tuple[int, bytes]]) -> None:
+        """Keep what was printed, the sheet of all and each member's page, and tell the owner's webhooks."""
 
     async def take_out(self, identifier: str, number: int) -> None:
-        """Erase a member's place, and with it all that was handed in."""
+        """Erase a member's place, and with it all that was handed in, and tell the owner's webhooks."""
 
     async def erase(self, identifier: str) -> None:
         """Erase a session with all that was handed in."""
@@ -176,3 +177,26 @@ class Keyring(Protocol):
 
     async def drop(self, name: str) -> bool:
         """Let somebody in no more; what they keep stays. Whether there was such a key."""
+
+
+class Outbox(Protocol):
+    """What is to be delivered to webhooks. Errors of every method: JournalUnavailable, JournalBusy, StoreKeyWrong."""
+
+    async def take(self, limit: int) -> list[Taken]:
+        """At most so many that are due: ours alone until their lease is over."""
+
+    async def delivered(self, taken: Taken) -> None:
+        """It was taken by its receiver: it goes, and failures before it are forgotten."""
+
+    async def failed(self, taken: Taken, trouble: str, due: datetime | None, *, gone: bool) -> bool:
+        """It was not: it is due again at `due`, or given up. Whether the webhook is off now: after a day of failures, or where it is `gone`."""
+
+    async def well(self, identifier: str) -> None:
+        """A webhook can be reached: failures are forgotten, and one that was off is on."""
+
+
+class Courier(Protocol):
+    """Brings what is to be told to an address."""
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        """Send it, once. Whatever happens is an outcome, in seconds."""

@@ -211,6 +211,9 @@ class Settings:
     chroma: str = _setting(
         "COACH_CHROMA", "", _address, "The address of a Chroma server (`chroma run`) that holds the passages; empty: Chroma within this process."
     )
+    webhooks_local: str = _setting(
+        "COACH_WEBHOOKS_LOCAL", "off", _one_of("on", "off"), "Whether webhooks may lead to this machine, by http too: for trying, not for others."
+    )
     traces: str = _setting(
         "COACH_TRACES",
         "",

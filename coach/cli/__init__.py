@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is, as module or modul
     "triage": ("coach.cli.triage", "Is a text something to coach at all, or is help elsewhere needed?"),
     "receipt": ("coach.cli.receipts", "What the guard and the safety checks were measured to do, on texts nothing was tuned on."),
     "keys": ("coach.cli.keys", "Who may ask for what."),
+    "webhooks": ("coach.cli.webhooks", "Who is told what happens in sessions."),
     "export": ("coach.cli.keeping:export", "Write what is kept as JSON lines."),
     "erase": ("coach.cli.keeping:erase", "Erase what is kept, to the last byte."),
     "purge": ("coach.cli.keeping:purging", "Erase what has expired."),

@@ -11,12 +11,14 @@ import click
 import openai
 
 from coach import guard
-from coach.bootstrap import embedder, model_client, remembering
+from coach.bootstrap import embedder, model_client, outgoing, remembering
+from coach.cli.webhooks import host
 from coach.errors import CoachError
 from coach.knowledge.files import load
 from coach.knowledge.index import current, manifest
 from coach.knowledge.where import data_folder
 from coach.settings import LOOPBACK, Settings
+from coach.webhooks import Webhook
 
 LEAST_SPACE = 200_000_000  # bytes
 PATIENCE = 10.0  # seconds for a provider
@@ -33,7 +35,7 @@ class Absent(Exception):
 @click.command("doctor")
 @click.pass_obj
 def command(settings: Settings) -> None:
-    """Look at settings, library, index, database, model files and provider. Leaves with 1 if something is wrong."""
+    """Look at settings, library, index, database, webhooks, model files and provider. Leaves with 1 if something is wrong."""
     wrong = 0
     for name, check in CHECKS.items():
         try:
@@ -110,6 +112,26 @@ def _database(settings: Settings) -> str:
     return asyncio.run(look())
 
 
+def _webhooks(settings: Settings) -> str:
+    memory = remembering(settings)
+    if memory is None:
+        raise Absent("COACH_STORE is off: there is nothing to tell")
+
+    async def look() -> list[Webhook]:
+        try:
+            return await outgoing(settings, memory)[0].all() if await memory.journal.exists() else []
+        finally:
+            await memory.journal.close()
+
+    found = asyncio.run(look())
+    if not found:
+        raise Absent("nobody is told what happens in sessions")
+    if off := [f"{one.id} ({host(one)}: {one.trouble})" for one in found if one.disabled]:
+        raise Ill(f"off after failures: {', '.join(off)}; `coach webhooks test ID` turns one on that answers again")
+    failing = sum(one.failing is not None for one in found)
+    return f"{len(found)}, of which {failing} fail just now" if failing else f"{len(found)}, none of which fails"
+
+
 def _provider(settings: Settings) -> str:
     if not settings.model:
         raise Absent("no language model is named: nothing leaves this machine for one")
@@ -136,5 +158,6 @@ CHECKS: Mapping[str, Callable[[Settings], str]] = {
     "models": _models,
     "index": _index,
     "database": _database,
+    "webhooks": _webhooks,
     "provider": _provider,
 }

@@ -18,7 +18,7 @@ from coach.kept import KINDS, Brief, Entry, Kept, Kind, kind_of
 from coach.model import Challenge
 from coach.store.engine import QUEUE, WAIT, address, connect, plainly
 from coach.store.sealing import Sealer
-from coach.store.tables import HEAD, entries, reflections, seats, sessions, state
+from coach.store.tables import HEAD, entries, reflections, seats, sessions, state, webhooks
 
 _CANARY, _UNSWEPT = "canary", "unswept"
 _WORD = b"coach"  # what the canary says when it is opened
@@ -214,7 +214,7 @@ class SqlJournal:
 
     async def _vacuum(self) -> None:
         if not self.local:
-            await self._aside("VACUUM reflections, entries, sessions, seats")
+            await self._aside("VACUUM reflections, entries, sessions, seats, webhooks, outbox")
             return
         await self._aside("VACUUM")
         for _ in range(_TRIES):  # the log is cut when nobody reads from it; each waits as long as for a lock
@@ -236,6 +236,7 @@ class SqlJournal:
         for table, columns, place in (
             (reflections, (reflections.c.id,), lambda row: row.id),
             (entries, (entries.c.reflection, entries.c.seq), lambda row: _place(row.reflection, row.seq)),
+            (webhooks, (webhooks.c.id,), lambda row: row.id),
             (state, (state.c.name,), lambda row: row.name),
         ):
             changed += await self._reseal_table(table, table.c.value if table is state else table.c.body, columns, place)

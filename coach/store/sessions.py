@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from coach.sessions import Agenda, Handed, Seat, Session
 from coach.store.journal import SqlJournal, milliseconds, moment
+from coach.store.outbox import announce
 from coach.store.tables import seats, sessions
+from coach.webhooks import MemberSubmitted, SheetReady, Withdrawn
 
 
 class SqlSessions:
@@ -54,14 +56,25 @@ class SqlSessions:
                 yield found
 
     async def put(self, identifier: str, seat: Seat) -> None:
-        """Keep what a member handed in, in place of what was there. What was there leaves traces until the next sweep."""
+        """Keep what a member handed in, in place of what was there. What was there leaves traces until the next sweep.
+
+        That a member handed in for the first time is put into the outbox in the same transaction: it is told if, and only if, it happened.
+        """
         row = self._row(identifier, seat)
         same = (seats.c.session == identifier, seats.c.number == seat.number)
-        await self._journal.overwrite(lambda connection: connection.execute(seats.update().where(*same).values(body=row["body"], page=row["page"])))
 
-    async def print(self, identifier: str, sheet: bytes, pages: Sequence[tuple[int, bytes]]) -> None:
-        """Keep what was printed: the sheet of all, and each member's page; all of it or none."""
-        seal = self._journal.sealer.seal
+        def write(connection: sa.Connection) -> None:
+            before = self._handed(connection, identifier)
+            connection.execute(seats.update().where(*same).values(body=row["body"], page=row["page"]))
+            if seat.number in before and before[seat.number].submitted is None and seat.handed.submitted is not None:
+                submitted = 1 + sum(one.submitted is not None for one in before.values())
+                announce(connection, MemberSubmitted(identifier, seat.number, submitted, len(before)), self._journal.now())
+
+        await self._journal.overwrite(write)
+
+    async def print(self, ready: SheetReady, sheet: bytes, pages: Sequence[tuple[int, bytes]]) -> None:
+        """Keep what was printed: the sheet of all, and each member's page, and that it was; all of it or none."""
+        seal, identifier = self._journal.sealer.seal, ready.session
 
         def write(connection: sa.Connection) -> None:
             sealed = seal(sheet, f"{identifier}/sheet")
@@ -69,6 +82,7 @@ class SqlSessions:
             for number, page in pages:
                 same = (seats.c.session == identifier, seats.c.number == number)
                 connection.execute(seats.update().where(*same).values(page=seal(page, f"{identifier}/{number}/page")))
+            announce(connection, ready, self._journal.now())
 
         await self._journal.overwrite(write)
 
@@ -77,14 +91,25 @@ class SqlSessions:
         seal = self._journal.sealer.seal
 
         def write(connection: sa.Connection) -> None:
+            before = self._handed(connection, identifier)
             connection.execute(seats.delete().where(seats.c.session == identifier, seats.c.number == number))
             connection.execute(sessions.update().where(sessions.c.id == identifier).values(sheet=seal(b"", f"{identifier}/sheet")))
+            if before.pop(number, None):
+                submitted = sum(one.submitted is not None for one in before.values())
+                announce(connection, Withdrawn(identifier, number, submitted, len(before)), self._journal.now())
 
         await self._journal.overwrite(write)
 
     async def erase(self, identifier: str) -> None:
         """Erase a session with all that was handed in."""
         await self._journal.overwrite(lambda connection: connection.execute(sessions.delete().where(sessions.c.id == identifier)))
+
+    def _handed(self, connection: sa.Connection, identifier: str) -> dict[int, Handed]:
+        """What every member has handed in. Who else writes to the session waits from here on (in SQLite from the start): so the counts are true."""
+        connection.execute(sa.select(sessions.c.id).where(sessions.c.id == identifier).with_for_update())
+        there = connection.execute(sa.select(seats.c.number, seats.c.body).where(seats.c.session == identifier)).all()
+        unseal = self._journal.sealer.open
+        return {place.number: msgspec.json.decode(unseal(place.body, f"{identifier}/{place.number}"), type=Handed) for place in there}
 
     def _row(self, identifier: str, seat: Seat) -> dict[str, Any]:
         seal = self._journal.sealer.seal

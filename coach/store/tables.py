@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-HEAD = "0003"  # the last of migrations/versions
+HEAD = "0004"  # the last of migrations/versions
 
 metadata = sa.MetaData()
 
@@ -69,4 +69,32 @@ seats = sa.Table(
     sa.Column("token", sa.LargeBinary, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("page", sa.LargeBinary, nullable=False),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("topics", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("failing", sa.BigInteger),
+    sa.Column("disabled", sa.BigInteger),
+    sa.Column("trouble", sa.Text, nullable=False),
+    sa.Index("webhooks_by_owner", "owner"),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("webhook", sa.Text, sa.ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("session", sa.Text, sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("due", sa.BigInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("told", sa.LargeBinary, nullable=False),
+    sa.Index("outbox_by_due", "due"),
+    sa.Index("outbox_by_session", "session"),
+    sa.Index("outbox_by_webhook", "webhook"),
 )

@@ -14,10 +14,11 @@ from litestar.openapi.spec import License
 from litestar.static_files import create_static_files_router
 
 from coach import __version__
-from coach.bootstrap import Coach, keyring, remembering
+from coach.bootstrap import Coach, keyring, outgoing, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.clients import HANDLERS as CLIENTS
 from coach.web.convening import HANDLERS as MEETING_ROUTES
+from coach.web.delivering import delivering
 from coach.web.documentation import HANDLERS as DOCUMENTATION
 from coach.web.door import Door
 from coach.web.gate import Gate, watching
@@ -65,7 +66,11 @@ def create_app(coach: Coach) -> Litestar:
             "memory": Provide(lambda: memory, sync_to_thread=False),
         },
         on_shutdown=[*([pool.disconnect] if pool else []), *([tracing.close] if tracing else [])],
-        lifespan=[watching(keys), *([purging(memory, measured.purge)] if memory else []), *mcp_lives],
+        lifespan=[
+            watching(keys),
+            *([purging(memory, measured.purge), delivering(*outgoing(coach.settings, memory), memory.now)] if memory else []),
+            *mcp_lives,
+        ],
         exception_handlers=with_openai_shape(PROBLEMS),
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=_documentation(ASSETS),

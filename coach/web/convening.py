@@ -24,6 +24,7 @@ from coach.web.preparing import HTML, ICS, MARKDOWN, PDF
 from coach.web.problems import documented
 from coach.web.requests import refuse_unsendable, strictly
 from coach.web.schema import signpost_out
+from coach.webhooks import SheetReady
 from coach.wire.kept import Erasure
 from coach.wire.sessions import FileRequest, HandIn, SeatOut, SessionMade, SessionOut, SessionRequest, Withdrawn
 from coach.wire.sheets import SheetOut
@@ -133,7 +134,7 @@ async def make_session_sheet(
 async def _print(session: Session, circle: Circle) -> SheetOut:
     sheet = await meet.make(session, circle)
     printed, pages = await print_all(sheet, session)
-    await circle.sessions.print(session.id, printed, pages)
+    await circle.sessions.print(SheetReady(session.id, len(session.seats), session.agenda.minutes, sheet.protocol.id), printed, pages)
     return msgspec.json.decode(printed, type=Printed).sheet
 
 
