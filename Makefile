@@ -6,13 +6,16 @@ PIP := $(BIN)/pip --disable-pip-version-check
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-strip-extras
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.runs ## create .venv and install what the service needs, each file checked by hash
 
 serve: setup ## build the index if it is missing or out of date, then serve on 127.0.0.1:8000
 	@$(BIN)/coach index
 	@$(BIN)/coach serve
+
+serve-two: .venv/.tests ## serve twice behind one address, with the PostgreSQL and Redis of the settings and a Chroma server
+	@$(BIN)/python -m tests.scale
 
 test: .venv/.browser ## run the whole suite
 	@$(BIN)/python -m pytest
@@ -36,6 +39,12 @@ bench-store: .venv/.tests ## measure what keeping costs, on SQLite and on Postgr
 
 bench-knowledge: .venv/.tests ## measure what ten thousand documents of an organisation's own cost
 	@$(BIN)/python -m tests.bench.knowledge
+
+bench-overhead: .venv/.tests ## measure what keys, limits, figures and logs add to a cheap request
+	@$(BIN)/python -m tests.bench.overhead
+
+bench-capacity: .venv/.tests ## measure what one request costs the processor, the database, Redis and the provider
+	@$(BIN)/python -m tests.bench.capacity
 
 bench-page: .venv/.browser ## measure what the widget costs a browser
 	@$(BIN)/python -m tests.bench.page
@@ -103,4 +112,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-llm.lock
 	@touch $@
 
-.PHONY: help setup serve test test-llm check bench bench-llm bench-store bench-knowledge bench-page relevance head receipt example types picture lock clean
+.PHONY: help setup serve serve-two test test-llm check bench bench-llm bench-store bench-knowledge bench-overhead bench-capacity bench-page relevance head receipt example types picture lock clean

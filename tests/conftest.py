@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
-import redis as redis_client
+import redis
 import uvicorn
 
 from coach import guard, prompts
@@ -29,7 +30,8 @@ from tests.browser import browser
 
 REQUIRED = bool(os.environ.pop("COACH_REQUIRE_SERVICES", ""))  # taken out, since it is no setting of Coach's
 POSTGRES = "postgresql://root@127.0.0.1:5432/postgres"
-REDIS = "redis://127.0.0.1:6379/9"
+REDIS_NUMBER = 9
+REDIS = f"redis://127.0.0.1:6379/{REDIS_NUMBER}"
 CASES = Path(__file__).parent / "cases"
 
 
@@ -129,13 +131,38 @@ def postgres() -> str:
     return POSTGRES.rpartition("/")[0]
 
 
-@pytest.fixture
-def fresh_postgres(postgres: str) -> Iterator[str]:
+@contextmanager
+def new_database(postgres: str) -> Iterator[str]:
     """A database of its own."""
     name = f"coach_test_{secrets.token_hex(6)}"
     _ask_postgres(f"CREATE DATABASE {name}")
     yield f"{postgres}/{name}"
     _ask_postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def fresh_postgres(postgres: str) -> Iterator[str]:
+    """A database of its own, for one test."""
+    with new_database(postgres) as found:
+        yield found
+
+
+@contextmanager
+def emptied_redis(number: int) -> Iterator[str]:
+    """A database of a real Redis, emptied. Without one its tests are skipped, loudly, or fail where services are required."""
+    address = f"redis://127.0.0.1:6379/{number}"
+    found = redis.Redis.from_url(address)
+    try:
+        found.flushdb()
+    except redis.ConnectionError:
+        message = "NO REDIS at 127.0.0.1:6379: its tests do not run"
+        if REQUIRED:
+            pytest.fail(message)
+        sys.__stderr__.write(f"\n{message}\n")
+        pytest.skip(message)
+    yield address
+    found.flushdb()
+    found.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -177,18 +204,9 @@ async def keys(remembering_coach):
 
 @pytest.fixture
 def shared_redis():
-    """A real Redis, emptied. Without one its tests are skipped, loudly, or fail where services are required."""
-    found = redis_client.Redis.from_url(REDIS)
-    try:
-        found.flushdb()
-    except redis_client.ConnectionError:
-        message = "NO REDIS at 127.0.0.1:6379: its tests do not run"
-        if REQUIRED:
-            pytest.fail(message)
-        pytest.skip(message)
-    yield REDIS
-    found.flushdb()
-    found.close()
+    """A real Redis, emptied."""
+    with emptied_redis(REDIS_NUMBER) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,8 @@ def address(url: str, folder: Path) -> URL:
         named = URL.create("")
     if named.drivername not in _DRIVERS or not named.database:
         raise SettingsError("COACH_STORE", "can be empty, off, sqlite:////folder/file or postgresql://user:password@host/database")
+    if mode := named.query.get("sslmode"):  # as libpq and whoever hosts a database spell what asyncpg calls `ssl`
+        named = named.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     return named.set(drivername=_DRIVERS[named.drivername])
 
 
