@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -370,6 +371,48 @@ def test_a_stream_that_drops_is_gone_on_with_where_the_same_answer_is_sent_again
     assert [type(one) for one in got] == [EVENTS["opened"], EVENTS["notice"], EVENTS["failed"]]
     assert len(server.asked) == 3
     assert len({one.headers["idempotency-key"] for one in server.asked}) == 1
+
+
+class Dropped(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+    """A line that drops when the first answer is through, before it is read."""
+
+    def __init__(self):
+        self._sync, self._async = httpx2.HTTPTransport(), httpx2.AsyncHTTPTransport()
+        self.replayed = []
+
+    def handle_request(self, request):
+        response = self._sync.handle_request(request)
+        response.read()
+        return self._first(response)
+
+    async def handle_async_request(self, request):
+        response = await self._async.handle_async_request(request)
+        await response.aread()
+        return self._first(response)
+
+    def close(self):
+        self._sync.close()
+
+    async def aclose(self):
+        await self._async.aclose()
+
+    def _first(self, response):
+        self.replayed.append(response.headers.get("idempotency-replayed"))
+        if len(self.replayed) == 1:
+            raise httpx2.ReadError("gone")
+        return response
+
+
+def test_an_answer_that_got_lost_on_the_way_comes_again_and_nothing_is_done_twice(kind, remembering_url):
+    """With the real service: one reflection is kept, and it is the one that the second try brings."""
+    line = Dropped()
+    with kind(remembering_url, transport=line, retries=SOON) as client:
+        client.erase_all()
+        line.replayed.clear()
+        begun = client.reflect(ReflectionRequest(challenge=TEXT, store=True))
+        assert [one.id for one in client.reflections()] == [begun.id]
+        client.erase_all()
+    assert line.replayed == [None, "true", None, None]
 
 
 def test_two_answers_are_never_mixed(kind):

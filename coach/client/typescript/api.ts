@@ -2495,6 +2495,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing is kept here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not JSON */
             415: {
                 headers: {
@@ -2577,6 +2586,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing is kept here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something here failed */
             500: {
                 headers: {
@@ -2634,6 +2652,15 @@ export interface operations {
             };
             /** @description There is nothing of that name */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is kept here */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2705,6 +2732,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing is kept here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something here failed */
             500: {
                 headers: {
@@ -2769,6 +2805,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing is kept here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol */
             422: {
                 headers: {
@@ -2787,7 +2832,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description What is kept cannot be reached just now; The place where things are kept is busy */
+            /** @description There is more to do than can be done in good time; What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2836,6 +2881,15 @@ export interface operations {
             };
             /** @description There is nothing of that name */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is kept here */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2906,7 +2960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It comes after the deadline */
+            /** @description It comes after the deadline; Nothing is kept here */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2989,6 +3043,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing is kept here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something here failed */
             500: {
                 headers: {
@@ -3045,6 +3108,15 @@ export interface operations {
             };
             /** @description There is nothing of that name */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is kept here */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
