@@ -20,13 +20,14 @@ serve-two: .venv/.tests ## serve twice behind one address, with the PostgreSQL a
 test: .venv/.browser ## run the whole suite
 	@$(BIN)/python -m pytest
 
-check: .venv/.tests ## format, lint, types, import contracts, Dockerfile
+check: .venv/.tests ## format, lint, types, import contracts, Dockerfile, OpenAPI document
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/coach knowledge check
+	@$(BIN)/python -m tests.contract.lint
 
 bench: .venv/.tests ## measure the figures of the README on this machine
 	@$(BIN)/python -m tests.bench.speed
@@ -71,6 +72,9 @@ receipt: .venv/.tests ## measure guard, safety and masking on every held-out set
 example: .venv/.tests ## write the example answer of the documentation anew
 	@$(BIN)/python -m tests.example
 
+contract: .venv/.tests ## write the stored copy of the OpenAPI document and its examples anew; refuses what breaks clients without a note
+	@$(BIN)/python -m tests.contract.write
+
 types: .venv/.tests ## write the types of the TypeScript client anew (npm fetches its generator the first time)
 	@$(BIN)/python -m tests.typescript
 
@@ -112,4 +116,4 @@ clean: ## remove .venv, .data and what the tools left behind
 	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-llm.lock
 	@touch $@
 
-.PHONY: help setup serve serve-two test test-llm check bench bench-llm bench-store bench-knowledge bench-overhead bench-capacity bench-page relevance head receipt example types picture lock clean
+.PHONY: help setup serve serve-two test test-llm check bench bench-llm bench-store bench-knowledge bench-overhead bench-capacity bench-page relevance head receipt example contract types picture lock clean

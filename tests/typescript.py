@@ -29,11 +29,12 @@ def there() -> bool:
     return bool(shutil.which("node") and shutil.which("npm"))
 
 
-def tool(name: str) -> str:
-    """A pinned tool, installed if it is not yet; no package's own scripts are run."""
-    folder = Path(tempfile.gettempdir()) / ("coach-npm-" + "-".join(PINNED).replace("@", "-"))
+def tool(name: str, *pinned: str) -> str:
+    """A pinned tool, installed if it is not yet; no package's own scripts are run. Without `pinned` one of the client's."""
+    packages = pinned or PINNED
+    folder = Path(tempfile.gettempdir()) / ("coach-npm-" + "-".join(packages).replace("@", "-").replace("/", "-"))
     if not (folder / "whole").exists():
-        command = ("npm", "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", *PINNED)
+        command = ("npm", "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", *packages)
         subprocess.run(command, check=True, capture_output=True)
         (folder / "whole").touch()
     return str(folder / "node_modules" / ".bin" / name)

@@ -73,7 +73,7 @@ class OwnKnowledge:
 
         def look(collection: chromadb.Collection) -> list[Document]:
             behind = [one for one in own.listed(collection) if after is None or one > after]
-            return own.heads(collection, behind[:limit])
+            return own.heads(collection, behind[:limit]) if behind else []  # Chroma raises where it is asked for no ids
 
         return await self._ask(name, look, PATIENCE_FOR_LISTS)
 

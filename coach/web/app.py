@@ -8,15 +8,18 @@ from pathlib import Path
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
+from litestar.exceptions import HTTPException
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import License
 from litestar.static_files import create_static_files_router
+from litestar.status_codes import HTTP_404_NOT_FOUND
+from litestar.types import ASGIApp
 
 from coach import __version__
 from coach.bootstrap import Coach, keyring, outgoing, remembering
 from coach.web.callers import DEPENDENCIES as CALLERS
 from coach.web.clients import HANDLERS as CLIENTS
+from coach.web.contract import ContractConfig
 from coach.web.convening import HANDLERS as MEETING_ROUTES
 from coach.web.delivering import delivering
 from coach.web.documentation import HANDLERS as DOCUMENTATION
@@ -99,13 +102,13 @@ def _files() -> list[Router]:
     ]
 
 
-def _documentation(assets: str) -> OpenAPIConfig:
-    return OpenAPIConfig(
+def _documentation(assets: str) -> ContractConfig:
+    return ContractConfig(
         title="Coach",
         version=__version__,
         summary="A challenge in, reflective questions out, never advice",
         license=License(name="MIT", identifier="MIT"),
-        path="/schema",
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, after_request=_no_page),
         use_handler_docstrings=False,
         render_plugins=[
             SwaggerRenderPlugin(
@@ -118,6 +121,13 @@ def _documentation(assets: str) -> OpenAPIConfig:
             JsonRenderPlugin(path="/openapi.json"),
         ],
     )
+
+
+def _no_page(response: ASGIApp) -> ASGIApp:
+    """Raises HTTPException 404 in place of Litestar's own page that says so."""
+    if getattr(response, "status_code", 200) == HTTP_404_NOT_FOUND:
+        raise HTTPException(status_code=HTTP_404_NOT_FOUND)
+    return response
 
 
 def _swagger() -> Path:

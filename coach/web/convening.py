@@ -1,13 +1,13 @@
 """The addresses of a real group: the host's, the members', and the sheet."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import BodyKwarg, FromPath
+from litestar.params import BodyKwarg, FromPath, QueryParameter
 
 from coach import convene as meet
 from coach.bootstrap import Coach
@@ -32,6 +32,7 @@ from coach.wire.sheets import SheetOut
 _PRIVATE = {"cache-control": "no-store", "vary": "accept"}
 _TAGS = ["peer groups"]
 _MISSED = ("not-kept", "keeps-nothing", "journal-unavailable", "journal-busy", "internal")
+Paper = Annotated[Literal["A4", "letter"], QueryParameter(description="The paper of what is printed.")]
 _SHAPE = ("group-size", "slot-size", "same-alias", "reporting-line", "unknown-protocol")
 
 
@@ -83,7 +84,14 @@ async def _hosted(identifier: str, request: Request[Any, Any, Any], circle: Circ
     return await meet.hosted(identifier, secret, owner, circle)
 
 
-@get("/v1/sessions/{identifier:str}", operation_id="read_session", summary="Who has handed in", responses=documented(*_MISSED), tags=_TAGS)
+@get(
+    "/v1/sessions/{identifier:str}",
+    operation_id="read_session",
+    summary="Who has handed in",
+    description="What the host sees: who has, and until when; never what.",
+    responses=documented(*_MISSED),
+    tags=_TAGS,
+)
 async def read_session(
     identifier: FromPath[str], request: Request[Any, Any, Any], coach: NamedDependency[Coach], memory: NamedDependency[Memory | None]
 ) -> Response[SessionOut]:
@@ -96,6 +104,7 @@ async def read_session(
     status_code=200,
     operation_id="erase_session",
     summary="Erase a session with all that was handed in",
+    description="The host may do it at any time; every secret of the session opens nothing after.",
     responses=documented(*_MISSED),
     tags=_TAGS,
 )
@@ -114,6 +123,7 @@ async def erase_session(
     status_code=200,
     operation_id="make_session_sheet",
     summary="Make the sheet of what was handed in so far",
+    description="The group's part, as it is printed; made again, it takes the place of the one before.",
     responses={200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"), **documented(*_SHAPE, "busy", *_MISSED)},
     tags=_TAGS,
 )
@@ -142,12 +152,16 @@ async def _print(session: Session, circle: Circle) -> SheetOut:
     "/v1/sessions/{identifier:str}/sheet",
     operation_id="read_session_sheet",
     summary="The sheet, for host and members",
-    description="By `Accept` as JSON, `text/markdown`, `text/html`, `application/pdf` or `text/calendar`; `?paper=letter` for Letter.",
-    responses=documented(*_MISSED),
+    description="By `Accept` as JSON, `text/markdown`, `text/html`, `application/pdf` or `text/calendar` (where the session has a time).",
+    responses={200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"), **documented("malformed", *_MISSED)},
     tags=_TAGS,
 )
 async def read_session_sheet(
-    identifier: FromPath[str], request: Request[Any, Any, Any], coach: NamedDependency[Coach], memory: NamedDependency[Memory | None]
+    identifier: FromPath[str],
+    request: Request[Any, Any, Any],
+    coach: NamedDependency[Coach],
+    memory: NamedDependency[Memory | None],
+    paper: Paper = "A4",
 ) -> Response[Any]:
     """The group's part of what was printed."""
     circle, secret = circle_of(coach, memory), bearer(request)
@@ -157,11 +171,11 @@ async def read_session_sheet(
         session = await _hosted(identifier, request, circle)
     if not session.sheet:
         raise NotKept
-    return _as(msgspec.json.decode(session.sheet, type=Printed), request)
+    return _as(msgspec.json.decode(session.sheet, type=Printed), request, paper)
 
 
-def _as(printed: Printed, request: Request[Any, Any, Any]) -> Response[Any]:
-    accept, paper = request.headers.get("accept", ""), "letter" if request.query_params.get("paper") == "letter" else "A4"
+def _as(printed: Printed, request: Request[Any, Any, Any], paper: str) -> Response[Any]:
+    accept = request.headers.get("accept", "")
     if PDF in accept:
         return Response(printed.pdf[paper], media_type=PDF, headers=_PRIVATE)
     if ICS in accept:
@@ -183,18 +197,25 @@ def _page(html: str, paper: str) -> Response[str]:
 _SEAT = "/v1/sessions/{identifier:str}/members/{token:str}"
 
 
-@get(_SEAT, operation_id="read_seat", summary="A member's own part", responses=documented(*_MISSED), tags=_TAGS)
-async def read_seat(
+@get(
+    _SEAT,
+    operation_id="read_seat",
+    summary="A member's own part",
+    description="What the member handed in and, once there is a sheet, the member's own page; by `Accept: text/html` that page to print.",
+    responses={200: ResponseSpec(SeatOut, generate_examples=False, description="The own part"), **documented(*_MISSED)},
+    tags=_TAGS,
+)
+async def read_seat(  # noqa: PLR0913, PLR0917 (Litestar passes what is named)
     identifier: FromPath[str],
     token: FromPath[str],
     request: Request[Any, Any, Any],
     coach: NamedDependency[Coach],
     memory: NamedDependency[Memory | None],
+    paper: Paper = "A4",
 ) -> Response[Any]:
     """What a member sees; the own page by `Accept: text/html`."""
     session, seat = await meet.seated(identifier, token, circle_of(coach, memory))
     if HTML in request.headers.get("accept", "") and seat.page and session.sheet:
-        paper = "letter" if request.query_params.get("paper") == "letter" else "A4"
         return _page(msgspec.json.decode(seat.page, type=OwnPrinted).html[paper], paper)
     return Response(seat_out(session, seat), headers=_PRIVATE)
 
@@ -229,6 +250,7 @@ async def hand_in(
     status_code=200,
     operation_id="withdraw",
     summary="Withdraw: the own part is erased, and the sheet made again without it",
+    description="`sheet_made` says whether one could be made of those who are left.",
     responses=documented(*_MISSED),
     tags=_TAGS,
 )
@@ -255,6 +277,7 @@ async def withdraw(
     before_request=strictly(FileRequest),
     operation_id="file_report",
     summary="Tell what came of the session",
+    description="With `share` the group reads it at the beginning of its next session, word for word; else nobody else does.",
     responses=documented("malformed", "unsupported-media-type", *_MISSED),
     tags=_TAGS,
 )

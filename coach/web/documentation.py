@@ -60,12 +60,16 @@ def _followable(tokens: Iterable[Token]) -> Iterable[Token]:
         yield token
 
 
-def _page(name: str, heading: str, body: str) -> Response[str]:
-    shell = files("coach.web").joinpath("pages", "documentation.html").read_text(encoding="utf-8")
+def shell(name: str, heading: str, body: str) -> str:
+    """A page with this body, in the place of the documentation that is called `name`."""
+    text = files("coach.web").joinpath("pages", "documentation.html").read_text(encoding="utf-8")
     here = {name: ' aria-current="page"'}
-    links = "".join(f'<li><a href="/docs/{one}"{here.get(one, "")}>{escape(title(text))}</a></li>' for one, text in pages().items())
-    page = shell.replace("{title}", escape(heading)).replace("{links}", links).replace("{body}", body)
-    return Response(page, media_type=MediaType.HTML, headers={"cache-control": "no-cache"})
+    links = "".join(f'<li><a href="/docs/{one}"{here.get(one, "")}>{escape(title(told))}</a></li>' for one, told in pages().items())
+    return text.replace("{title}", escape(heading)).replace("{links}", links).replace("{body}", body)
+
+
+def _page(name: str, heading: str, body: str) -> Response[str]:
+    return Response(shell(name, heading, body), media_type=MediaType.HTML, headers={"cache-control": "no-cache"})
 
 
 @get("/docs", include_in_schema=False, sync_to_thread=True)

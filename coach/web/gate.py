@@ -1,6 +1,7 @@
 """Who may come in: every address has its place in one table, and stands behind a key, or open to all. Mounted doors too."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
@@ -15,7 +16,7 @@ from coach.memory import Caller
 from coach.ports import Keyring
 from coach.settings import LOOPBACK, Settings
 from coach.web.limits import Headers, Limits
-from coach.web.requests import whole_path
+from coach.web.requests import refuse_nul, whole_path
 
 LOCAL = "local"  # who owns what is kept where the service listens to this machine alone and nobody was given a key
 TOKEN, HOST, MEMBER = "ct_", "ht_", "mt_"  # how the secrets begin that open one reflection, or one session
@@ -54,8 +55,9 @@ ADDRESSES: Mapping[str, For | None] = {
 }
 OWN_SECRETS = {
     "/v1/reflections/": (TOKEN,),
-    "/v1/sessions/": (HOST, MEMBER, ""),
-}  # what stands here is opened by secrets of its own; a member's is in the path
+    "/v1/sessions/": (HOST, MEMBER),
+}  # what stands here is opened by secrets of its own
+_SEAT = re.compile("/v1/sessions/[^/]+/members/.+")
 
 
 def wanted(path: str) -> For | None:
@@ -66,6 +68,11 @@ def wanted(path: str) -> For | None:
         if prefix in ADDRESSES and (prefix != "/" or path == "/"):
             return ADDRESSES[prefix]
     return For.ADMIN
+
+
+def opened_by_its_path(path: str) -> bool:
+    """Whether the secret that opens an address stands in it, as a member's does."""
+    return bool(_SEAT.fullmatch(path))
 
 
 def bearer(headers: Mapping[bytes, bytes]) -> str:
@@ -84,7 +91,12 @@ class Gate(ASGIMiddleware):
         self._limits = limits
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Raises Unauthorized, Forbidden, RateLimited; JournalFault where keys cannot be looked up and others than this machine are answered."""
+        """Let one request through.
+
+        Errors: those of `refuse_nul`; Unauthorized, Forbidden, RateLimited; JournalFault where keys cannot be looked up and others than this machine
+        are answered.
+        """
+        refuse_nul(scope)
         scope_wanted = wanted(whole_path(scope)) if scope["type"] == ScopeType.HTTP else None
         if scope_wanted is None:
             await next_app(scope, receive, send)
@@ -144,7 +156,7 @@ def watching(keyring: Keyring) -> Callable[[object], AbstractAsyncContextManager
 
 def _opens_itself(path: str, secret: str) -> bool:
     kinds = next((kinds for begin, kinds in OWN_SECRETS.items() if path.startswith(begin)), ())
-    return any(secret.startswith(kind) if kind else not secret for kind in kinds)
+    return secret.startswith(kinds) if secret else opened_by_its_path(path)
 
 
 def _fits(key: Key, scope_wanted: For, headers: Mapping[bytes, bytes]) -> None:

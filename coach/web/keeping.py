@@ -100,6 +100,7 @@ async def create_report(  # noqa: PLR0913, PLR0917
     "/v1/reflections",
     operation_id="list_reflections",
     summary="What the caller keeps",
+    description="A page of it, the newest first, each with how it begins. It takes a key, since a token opens one reflection alone.",
     responses=documented("malformed", *_MISSED[1:]),
     tags=_TAGS,
 )
@@ -119,6 +120,7 @@ async def list_reflections(
     "/v1/reflections/{identifier:str}",
     operation_id="read_reflection",
     summary="A kept reflection, whole",
+    description="What was written, what was asked and answered, and what came of it, with the summary.",
     responses=documented(*_MISSED),
     tags=_TAGS,
 )
@@ -132,7 +134,7 @@ async def read_reflection(kept: NamedDependency[SkipValidation[Kept]], coach: Na
     operation_id="read_summary",
     summary="What the manager takes away, in the manager's own words",
     description="As JSON, or with `Accept: text/markdown` or `text/plain` as a text to edit and share. Nothing is added to what was written.",
-    responses=documented(*_MISSED),
+    responses={200: ResponseSpec(SummaryOut, generate_examples=False, description="The summary"), **documented(*_MISSED)},
     tags=_TAGS,
 )
 async def read_summary(
@@ -155,6 +157,7 @@ async def read_summary(
     before_request=strictly(SummaryRequest),
     operation_id="edit_summary",
     summary="Put the summary as its writer wants it",
+    description="It takes the place of the summary that was made, word for word.",
     responses=documented("malformed", "unsupported-media-type", "conflict", *_MISSED),
     tags=_TAGS,
 )
@@ -175,6 +178,7 @@ async def edit_summary(
     status_code=200,
     operation_id="erase_reflection",
     summary="Erase a kept reflection",
+    description="It cannot be read from then on; `swept` says that no trace is left in the files either.",
     responses=documented(*_MISSED),
     tags=_TAGS,
 )
@@ -188,6 +192,7 @@ async def erase_reflection(kept: NamedDependency[SkipValidation[Kept]], held: Na
     status_code=200,
     operation_id="erase_me",
     summary="Erase all that the caller keeps",
+    description="Every reflection and session of the key that asks.",
     responses=documented(*_MISSED[1:]),
     tags=_TAGS,
 )
@@ -207,7 +212,7 @@ async def erase_me(owner: NamedDependency[str], held: NamedDependency[Memory]) -
     ),
     media_type=LINES,
     responses={
-        200: ResponseSpec(ReflectionKept, generate_examples=False, media_type=LINES, description="One reflection a line"),
+        200: ResponseSpec(str, generate_examples=False, media_type=LINES, description="One reflection a line"),
         **documented(*_MISSED[1:]),
     },
     tags=_TAGS,

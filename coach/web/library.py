@@ -10,7 +10,6 @@ from litestar import MediaType, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import FromPath, QueryParameter
 
 from coach import guard
@@ -54,32 +53,7 @@ Collections = Annotated[
         "`q` is read like a write-up: it is not kept and not logged."
     ),
     responses={
-        200: ResponseSpec(
-            GuidanceList,
-            generate_examples=False,
-            description="A page of documents",
-            examples=[
-                Example(
-                    summary="One document",
-                    value={
-                        "object": "list",
-                        "data": [
-                            {
-                                "id": "the-handover",
-                                "title": "What a handover leaves out",
-                                "excerpt": '"Watch 214 tonight." The herdswoman who wrote it knew what she meant.',
-                                "skills": ["active_listening", "curiosity"],
-                                "topics": ["handovers"],
-                                "sources": [{"author": "Carl R. Rogers and Richard E. Farson", "title": "Active Listening", "year": "1957"}],
-                                "score": 0.41,
-                            }
-                        ],
-                        "next": "the-handover",
-                        "notices": [],
-                    },
-                )
-            ],
-        ),
+        200: ResponseSpec(GuidanceList, generate_examples=False, description="A page of documents"),
         **documented("malformed", "busy", "internal"),
     },
     tags=_TAGS,
@@ -182,37 +156,7 @@ def _plain(text: str) -> str:
         "guard as it is shown."
     ),
     responses={
-        200: ResponseSpec(
-            QuestionList,
-            generate_examples=False,
-            description="A page of questions",
-            examples=[
-                Example(
-                    summary="One question",
-                    value={
-                        "object": "list",
-                        "data": [
-                            {
-                                "id": "active-listening-001",
-                                "text": 'When you read "..." back to yourself, what do you hear?',
-                                "skill": "active_listening",
-                                "about": "situation",
-                                "perspective": "own",
-                                "form": "humble",
-                                "stage": "open",
-                                "when": "Something that was said or written in the story carries more than it seems to at first reading.",
-                                "general": True,
-                                "slot": "any",
-                                "sources": [{"author": "Carl R. Rogers and Richard E. Farson", "title": "Active Listening", "year": "1957"}],
-                                "score": None,
-                            }
-                        ],
-                        "next": "active-listening-001",
-                        "notices": [],
-                    },
-                )
-            ],
-        ),
+        200: ResponseSpec(QuestionList, generate_examples=False, description="A page of questions"),
         **documented("malformed", "busy", "internal"),
     },
     tags=_TAGS,

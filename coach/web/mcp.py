@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from litestar import Litestar, asgi
+from litestar.exceptions import HTTPException
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from coach.bootstrap import Coach
 from coach.errors import ForeignOrigin
@@ -17,6 +18,7 @@ from coach.web.door import Door
 from coach.web.protection import listed
 
 SERVER = "coach.mcp_server"  # an outer ring, and FastMCP is an extra that need not be installed: it is looked up by name, and only when wanted
+_NOT_READ = frozenset({404, 405, 413})
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -30,9 +32,25 @@ def mcp(coach: Coach, door: Door, most_bytes: int) -> tuple[list[ASGIRouteHandle
     @asgi("/mcp", is_mount=True, copy_scope=True)
     async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
         _refuse_foreign(scope, allowed)
-        await (await made.application())(scope, receive, send)
+        await _with_our_problems(await made.application(), scope, receive, send)
 
     return [mounted], [made.lifespan]
+
+
+async def _with_our_problems(application: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """What the server refuses before it reads a message is plain text there. Raises HTTPException in its place, which becomes a problem document."""
+    refused = 0
+
+    async def sending(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start" and message["status"] in _NOT_READ:
+            refused = message["status"]
+        if not refused:
+            await send(message)
+
+    await application(scope, receive, sending)
+    if refused:
+        raise HTTPException(status_code=refused, headers={"allow": "POST"})  # DELETE, which it names too, would end what it never begins
 
 
 def _refuse_foreign(scope: Scope, allowed: frozenset[str]) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from litestar import Request, Response, delete, get, put
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, QueryParameter
 
 from coach.bootstrap import Coach
@@ -16,7 +15,6 @@ from coach.knowledge.submitted import Rules, Submitted, document
 from coach.knowledge.where import data_folder
 from coach.model import Source
 from coach.web.callers import allowed, who
-from coach.web.examples import OWN
 from coach.web.library import document_out, shown
 from coach.web.problems import documented
 from coach.web.requests import refuse_unsendable, strictly
@@ -65,7 +63,7 @@ _NEEDS = {"collection": Provide(collection), "there": Provide(there)}
     tags=_TAGS,
 )
 async def put_document(
-    data: Annotated[DocumentIn, BodyKwarg(examples=[Example(summary="Coming back from leave", value=OWN)])],
+    data: Annotated[DocumentIn, BodyKwarg()],
     identifier: FromPath[str],
     collection: NamedDependency[str],
     coach: NamedDependency[Coach],
@@ -98,6 +96,7 @@ def _texts(data: DocumentIn) -> list[str]:
     dependencies=_NEEDS,
     operation_id="list_documents",
     summary="What is in a collection",
+    description="A page of its documents, by id.",
     responses={200: ResponseSpec(OwnList, generate_examples=False, description="A page"), **documented("malformed", *_MISSED)},
     tags=_TAGS,
 )
@@ -138,6 +137,7 @@ async def read_document(
     dependencies=_NEEDS,
     operation_id="erase_document",
     summary="Erase a document",
+    description="It is found no more, and it is in no file of the data folder.",
     responses={200: ResponseSpec(OwnErasure, generate_examples=False, description="It is gone"), **documented("malformed", *_MISSED)},
     tags=_TAGS,
 )
@@ -154,6 +154,7 @@ async def erase_document(identifier: FromPath[str], there: NamedDependency[str],
     dependencies=_NEEDS,
     operation_id="erase_collection",
     summary="Erase a whole collection",
+    description="With every document in it; it is in no file of the data folder.",
     responses={200: ResponseSpec(OwnErasure, generate_examples=False, description="It is gone"), **documented("malformed", *_MISSED)},
     tags=_TAGS,
 )

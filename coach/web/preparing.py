@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg
 
 from coach.bootstrap import Coach
@@ -19,7 +18,6 @@ from coach.schedule import takes
 from coach.sheets import Sheet
 from coach.web.answering import CLIENT_CLOSED_REQUEST
 from coach.web.door import Door, Gone, unless_gone
-from coach.web.examples import GROUP
 from coach.web.problems import documented
 from coach.web.requests import refuse_unsendable, strictly
 from coach.web.sheets import sheet_out
@@ -58,7 +56,7 @@ _PRIVATE = {"cache-control": "no-store", "vary": "accept"}
     tags=["peer groups"],
 )
 async def create_sheet(
-    data: Annotated[SheetRequest, BodyKwarg(examples=[Example(summary="Four heads of department", value=GROUP)])],
+    data: Annotated[SheetRequest, BodyKwarg()],
     request: Request[Any, Any, Any],
     coach: NamedDependency[Coach],
     door: NamedDependency[Door],
@@ -99,7 +97,13 @@ def _named(ending: str) -> dict[str, str]:
     return {**_PRIVATE, "content-disposition": f'inline; filename="session.{ending}"'}
 
 
-@get("/v1/protocols", operation_id="protocols", summary="The ways in which a group can work", tags=["peer groups"])
+@get(
+    "/v1/protocols",
+    operation_id="protocols",
+    summary="The ways in which a group can work",
+    description="Each protocol: when it serves, for how many people and rounds, how many minutes it takes, and where it comes from.",
+    tags=["peer groups"],
+)
 async def list_protocols(coach: NamedDependency[Coach]) -> list[ProtocolOut]:
     """Each protocol, whom it is for, and how long it takes."""
     return [

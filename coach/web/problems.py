@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap
 
 from coach.errors import (
@@ -30,7 +31,7 @@ from coach.errors import (
     Unauthorized,
 )
 from coach.web.limits import until_midnight
-from coach.web.requests import request_id
+from coach.web.requests import plain, request_id
 from coach.wire.service import Problem
 
 log = logging.getLogger("coach.web")
@@ -106,12 +107,12 @@ _BY_STATUS = {
 
 def documented(*codes: str) -> dict[int, ResponseSpec]:
     """Problem documents as OpenAPI lists them: one a status, which several codes may share."""
-    titles: dict[int, list[str]] = {}
+    named: dict[int, list[Example]] = {}
     for code in codes:
-        titles.setdefault(CATALOGUE[code].status, []).append(CATALOGUE[code].title)
+        named.setdefault(CATALOGUE[code].status, []).append(Example(id=code))  # coach.web.contract fills it in
     return {
-        status: ResponseSpec(Problem, generate_examples=False, description="; ".join(named), media_type=MEDIA_TYPE)
-        for status, named in titles.items()
+        status: ResponseSpec(Problem, generate_examples=False, description="", media_type=MEDIA_TYPE, examples=examples)
+        for status, examples in named.items()
     }
 
 
@@ -165,6 +166,9 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     if code == "challenge-too-long":
         return problem(request, code, "The limit is 128 KB for a body.", limit=131_072, unit="bytes")
+    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
+        first = error.extra[0]  # of the address: a body was read before, by coach.web.requests
+        return problem(request, code, plain(str(first.get("message", ""))), pointer=f"/{first.get('key', '')}")
     return problem(request, code, CATALOGUE[code].meaning, headers)
 
 

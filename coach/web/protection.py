@@ -26,7 +26,7 @@ _GROUP = (
     "base-uri 'none'; form-action 'self'"
 )
 _POLICIES = {
-    **dict.fromkeys(("/host", "/meet", "/run", "/embed", "/docs"), _GROUP),
+    **dict.fromkeys(("/host", "/meet", "/run", "/embed", "/docs", "/problems"), _GROUP),
     "/schema": _DOCUMENTATION,
     "/about": f"default-src 'none'; style-src '{STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'",
 }
@@ -44,8 +44,17 @@ async def protect(message: Message, scope: Scope) -> None:
         asked = whole_path(scope)
         found = (policy for path, policy in _POLICIES.items() if asked.startswith(path))
         policy = _GROUP if asked == "/" else next(found, _NOTHING)
+        if scope.get("method") == "OPTIONS":
+            message["headers"] = _allowing(message.get("headers", []), scope)
         more = ((b"x-request-id", request_id(scope).encode()), *_HEADERS, (b"content-security-policy", policy.encode()))
         message["headers"] = [*message.get("headers", []), *more]
+
+
+def _allowing(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The same headers with every method of the address in Allow: Litestar names those of the handler that was registered first."""
+    found = next((one.methods for one in scope["litestar_app"].routes if one.path_format == scope.get("path_template")), ())
+    allow = ", ".join(sorted(found)).encode()
+    return [(name, allow if name.lower() == b"allow" and allow else value) for name, value in headers]
 
 
 def listed(value: str) -> list[str]:

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -58,7 +59,7 @@ def strictly(kind: type[msgspec.Struct]) -> Callable[[Request[Any, Any, Any]], A
 
 def malformed(error: msgspec.ValidationError) -> Malformed:
     """What does not fit the contract, and where, without what was sent."""
-    return Malformed(_plain(str(error)), pointer(str(error)))
+    return Malformed(plain(str(error)), pointer(str(error)))
 
 
 def pointer(message: str) -> str:
@@ -69,7 +70,7 @@ def pointer(message: str) -> str:
     return f"{path}/{match[1]}" if (match := _FIELD.search(message)) else path
 
 
-def _plain(message: str) -> str:
+def plain(message: str) -> str:
     """What msgspec says, without the place (that is the pointer's) and without the value (that is the caller's)."""
     bare = _VALUE.sub("", _POINTER.sub("", message)).rstrip(" -").replace("`", "")
     return f"{bare}."
@@ -80,6 +81,15 @@ def refuse_unsendable(texts: Iterable[tuple[str, str]]) -> None:
     for pointer, text in texts:
         if _UNSENDABLE.search(text):
             raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
+
+
+def refuse_nul(scope: Scope) -> None:
+    """Nothing is called by a name with NUL in it, and PostgreSQL takes none. Raises HTTPException 404, or Malformed for what follows the `?`."""
+    if "\x00" in scope["path"]:
+        raise HTTPException(status_code=404)
+    if b"%00" in scope.get("query_string", b""):
+        named = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        refuse_unsendable((f"/{name}" if name.isidentifier() else "", value) for name, value in named)
 
 
 def wants_stream(headers: Headers) -> bool:

@@ -1,15 +1,15 @@
 """The addresses of the service."""
 
 import asyncio
-from collections.abc import Mapping
+import re
 from dataclasses import replace
+from html import escape
 from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath
 
 from coach import guard
@@ -20,14 +20,17 @@ from coach.reflect import accept, reflect
 from coach.web.about import about, page
 from coach.web.answering import Answered, answered
 from coach.web.callers import usable, who
+from coach.web.documentation import shell
 from coach.web.door import Door
-from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE, documented
 from coach.web.requests import refuse_unsendable, strictly
 from coach.web.verdicts import verdict_out
 from coach.wire.checks import CheckAnswer, CheckRequest
 from coach.wire.reflections import ReflectionAnswer, ReflectionRequest
-from coach.wire.service import AboutOut
+from coach.wire.service import AboutOut, Alive, MeaningOut, ReadyOut
+
+_MARKED = re.compile("`([^`]+)`")
+_VARYING = {"vary": "accept"}
 
 
 def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
@@ -57,9 +60,7 @@ def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
         "their ids count from 1, and a comment is sent every 15 seconds."
     ),
     responses={
-        200: ResponseSpec(
-            ReflectionAnswer, generate_examples=False, description="The answer", examples=[Example(summary="Three questions", value=ANSWER)]
-        ),
+        200: ResponseSpec(ReflectionAnswer, generate_examples=False, description="The answer"),
         **documented(
             "malformed",
             "challenge-too-long",
@@ -76,7 +77,7 @@ def _texts(body: ReflectionRequest) -> list[tuple[str, str]]:
     tags=["reflections"],
 )
 async def create_reflection(
-    data: Annotated[ReflectionRequest, BodyKwarg(examples=[Example(summary="A quarrel at a seam", value=REQUEST)])],
+    data: Annotated[ReflectionRequest, BodyKwarg()],
     request: Request[Any, Any, Any],
     coach: NamedDependency[Coach],
     door: NamedDependency[Door],
@@ -107,23 +108,25 @@ async def create_reflection(
         "that are not in it are refused as `ungrounded`, and what it answers already as `redundant`."
     ),
     responses={
-        200: ResponseSpec(
-            CheckAnswer, generate_examples=False, description="The verdicts", examples=[Example(summary="Two sentences", value=VERDICTS)]
-        ),
+        200: ResponseSpec(CheckAnswer, generate_examples=False, description="The verdicts"),
         **documented("malformed", "unsupported-media-type", "internal"),
     },
     tags=["checks"],
 )
-async def create_checks(
-    data: Annotated[CheckRequest, BodyKwarg(examples=[Example(summary="Two sentences", value=SENTENCES)])],
-) -> Response[CheckAnswer]:
+async def create_checks(data: Annotated[CheckRequest, BodyKwarg()]) -> Response[CheckAnswer]:
     """Judge sentences."""
     context = guard.Context(data.challenge) if data.challenge else None
     verdicts = await asyncio.to_thread(guard.check_all, data.texts, language=data.language, context=context)
     return Response(CheckAnswer("checks", guard.VERSION, [verdict_out(verdict) for verdict in verdicts]), headers={"cache-control": "no-store"})
 
 
-@get("/v1/about", operation_id="about", summary="Who answers here, where texts go, what is kept", tags=["about"])
+@get(
+    "/v1/about",
+    operation_id="about",
+    summary="Who answers here, where texts go, what is kept",
+    description="The facts somebody should know before the first word: they are those of the page /about.",
+    tags=["about"],
+)
 async def about_json(coach: NamedDependency[Coach]) -> AboutOut:
     """The facts somebody should know before the first word."""
     return about(coach)
@@ -135,40 +138,84 @@ async def about_page(coach: NamedDependency[Coach]) -> str:
     return page(about(coach))
 
 
-@get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
-async def live() -> dict[str, str]:
+@get(
+    "/health/live",
+    operation_id="live",
+    summary="Is the process alive?",
+    description="It answers as long as the process does, whatever its parts do.",
+    tags=["health"],
+)
+async def live() -> Alive:
     """Whether the process answers at all."""
-    return {"status": "alive"}
+    return Alive("alive")
 
 
-@get("/health/ready", operation_id="ready", summary="Can it answer, and with what?", tags=["health"])
-async def ready(coach: NamedDependency[Coach], door: NamedDependency[Door], memory: NamedDependency[Memory | None]) -> dict[str, Any]:
+@get(
+    "/health/ready",
+    operation_id="ready",
+    summary="Can it answer, and with what?",
+    description=(
+        "`ok`, or `degraded` where a part does not do and others stand in for it; `parts` says how each is. 503 where the service is being stopped."
+    ),
+    responses=documented("shutting-down"),
+    tags=["health"],
+)
+async def ready(coach: NamedDependency[Coach], door: NamedDependency[Door], memory: NamedDependency[Memory | None]) -> ReadyOut:
     """Each part and how it is. It answers 200 as long as the coach can answer, which it can without a store. Raises ShuttingDown."""
     if door.draining:
         raise ShuttingDown
     parts = await coach.health()
     if memory:
         parts["journal"] = "ok" if await memory.journal.ready() else "does not answer: nothing can be kept just now"
-    return {"status": "ok" if set(parts.values()) == {"ok"} else "degraded", "parts": parts}
+    return ReadyOut("ok" if set(parts.values()) == {"ok"} else "degraded", parts)
 
 
-@get("/problems", operation_id="problems", summary="Every problem code and what it means", tags=["problems"])
-async def problems() -> dict[str, Any]:
+@get(
+    "/problems",
+    operation_id="problems",
+    summary="Every problem code and what it means",
+    description="The catalogue that `type` in a problem document points into, by code. With `Accept: text/html` a page.",
+    responses={200: ResponseSpec(dict[str, MeaningOut], generate_examples=False, description="Each code")},
+    tags=["problems"],
+)
+async def problems(request: Request[Any, Any, Any]) -> Response[dict[str, MeaningOut]] | Response[str]:
     """The catalogue that `type` in a problem document points into."""
-    return {code: _explained(code) for code in CATALOGUE}
+    if MediaType.HTML in request.headers.get("accept", ""):
+        rows = "".join(
+            f'<li><a href="/problems/{code}">{escape(kind.title)}</a> (<code>{code}</code>, {kind.status})</li>' for code, kind in CATALOGUE.items()
+        )
+        return _page("What can go wrong", f"<ul>{rows}</ul>")
+    return Response({code: _explained(code) for code in CATALOGUE}, headers=_VARYING)
 
 
-@get("/problems/{code:str}", operation_id="problem", summary="What one problem code means", tags=["problems"])
-async def one_problem(code: FromPath[str]) -> Mapping[str, Any]:
+@get(
+    "/problems/{code:str}",
+    operation_id="problem",
+    summary="What one problem code means",
+    description="One entry of the catalogue: where `type` in a problem document leads. With `Accept: text/html` a page.",
+    responses={200: ResponseSpec(MeaningOut, generate_examples=False, description="What it means"), **documented("not-found")},
+    tags=["problems"],
+)
+async def one_problem(code: FromPath[str], request: Request[Any, Any, Any]) -> Response[MeaningOut] | Response[str]:
     """One entry of the catalogue."""
     if code not in CATALOGUE:
         raise HTTPException(status_code=404)
-    return _explained(code)
+    if MediaType.HTML in request.headers.get("accept", ""):
+        kind = CATALOGUE[code]
+        told = _MARKED.sub(r"<code>\1</code>", escape(kind.meaning))
+        return _page(kind.title, f"<p>{told}</p><p>Code <code>{code}</code>, HTTP status {kind.status}.</p>")
+    return Response(_explained(code), headers=_VARYING)
 
 
-def _explained(code: str) -> dict[str, Any]:
+def _explained(code: str) -> MeaningOut:
     kind = CATALOGUE[code]
-    return {"code": code, "status": kind.status, "title": kind.title, "meaning": kind.meaning}
+    return MeaningOut(code, kind.status, kind.title, kind.meaning)
+
+
+def _page(title: str, body: str) -> Response[str]:
+    """For a person who followed a `type`."""
+    more = '<p><a href="/problems">Every problem</a>, and <a href="/docs/http">how errors are answered</a>.</p>'
+    return Response(shell("", title, f"<h1>{escape(title)}</h1>{body}{more}"), media_type=MediaType.HTML, headers=_VARYING)
 
 
 HANDLERS = (create_reflection, create_checks, about_json, about_page, live, ready, problems, one_problem)

@@ -50,6 +50,12 @@ class MeaningOut(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: str
+
+
 class ReadyOut(msgspec.Struct, frozen=True):
     """Whether it can answer, and how each part is."""
 
