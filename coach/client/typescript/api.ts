@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the caller keeps */
+        /**
+         * What the caller keeps
+         * @description A page of it, the newest first, each with how it begins. It takes a key, since a token opens one reflection alone.
+         */
         get: operations["list_reflections"];
         put?: never;
         /**
@@ -52,7 +55,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who answers here, where texts go, what is kept */
+        /**
+         * Who answers here, where texts go, what is kept
+         * @description The facts somebody should know before the first word: they are those of the page /about.
+         */
         get: operations["about"];
         put?: never;
         post?: never;
@@ -69,7 +75,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Is the process alive? */
+        /**
+         * Is the process alive?
+         * @description It answers as long as the process does, whatever its parts do.
+         */
         get: operations["live"];
         put?: never;
         post?: never;
@@ -86,7 +95,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Can it answer, and with what? */
+        /**
+         * Can it answer, and with what?
+         * @description `ok`, or `degraded` where a part does not do and others stand in for it; `parts` says how each is. 503 where the service is being stopped.
+         */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -103,7 +115,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every problem code and what it means */
+        /**
+         * Every problem code and what it means
+         * @description The catalogue that `type` in a problem document points into, by code. With `Accept: text/html` a page.
+         */
         get: operations["problems"];
         put?: never;
         post?: never;
@@ -120,7 +135,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What one problem code means */
+        /**
+         * What one problem code means
+         * @description One entry of the catalogue: where `type` in a problem document leads. With `Accept: text/html` a page.
+         */
         get: operations["problem"];
         put?: never;
         post?: never;
@@ -177,11 +195,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A kept reflection, whole */
+        /**
+         * A kept reflection, whole
+         * @description What was written, what was asked and answered, and what came of it, with the summary.
+         */
         get: operations["read_reflection"];
         put?: never;
         post?: never;
-        /** Erase a kept reflection */
+        /**
+         * Erase a kept reflection
+         * @description It cannot be read from then on; `swept` says that no trace is left in the files either.
+         */
         delete: operations["erase_reflection"];
         options?: never;
         head?: never;
@@ -200,7 +224,10 @@ export interface paths {
          * @description As JSON, or with `Accept: text/markdown` or `text/plain` as a text to edit and share. Nothing is added to what was written.
          */
         get: operations["read_summary"];
-        /** Put the summary as its writer wants it */
+        /**
+         * Put the summary as its writer wants it
+         * @description It takes the place of the summary that was made, word for word.
+         */
         put: operations["edit_summary"];
         post?: never;
         delete?: never;
@@ -219,7 +246,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Erase all that the caller keeps */
+        /**
+         * Erase all that the caller keeps
+         * @description Every reflection and session of the key that asks.
+         */
         delete: operations["erase_me"];
         options?: never;
         head?: never;
@@ -273,7 +303,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The ways in which a group can work */
+        /**
+         * The ways in which a group can work
+         * @description Each protocol: when it serves, for how many people and rounds, how many minutes it takes, and where it comes from.
+         */
         get: operations["protocols"];
         put?: never;
         post?: never;
@@ -310,11 +343,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who has handed in */
+        /**
+         * Who has handed in
+         * @description What the host sees: who has, and until when; never what.
+         */
         get: operations["read_session"];
         put?: never;
         post?: never;
-        /** Erase a session with all that was handed in */
+        /**
+         * Erase a session with all that was handed in
+         * @description The host may do it at any time; every secret of the session opens nothing after.
+         */
         delete: operations["erase_session"];
         options?: never;
         head?: never;
@@ -330,11 +369,14 @@ export interface paths {
         };
         /**
          * The sheet, for host and members
-         * @description By `Accept` as JSON, `text/markdown`, `text/html`, `application/pdf` or `text/calendar`; `?paper=letter` for Letter.
+         * @description By `Accept` as JSON, `text/markdown`, `text/html`, `application/pdf` or `text/calendar` (where the session has a time).
          */
         get: operations["read_session_sheet"];
         put?: never;
-        /** Make the sheet of what was handed in so far */
+        /**
+         * Make the sheet of what was handed in so far
+         * @description The group's part, as it is printed; made again, it takes the place of the one before.
+         */
         post: operations["make_session_sheet"];
         delete?: never;
         options?: never;
@@ -349,7 +391,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A member's own part */
+        /**
+         * A member's own part
+         * @description What the member handed in and, once there is a sheet, the member's own page; by `Accept: text/html` that page to print.
+         */
         get: operations["read_seat"];
         /**
          * Hand in, alone
@@ -357,7 +402,10 @@ export interface paths {
          */
         put: operations["hand_in"];
         post?: never;
-        /** Withdraw: the own part is erased, and the sheet made again without it */
+        /**
+         * Withdraw: the own part is erased, and the sheet made again without it
+         * @description `sheet_made` says whether one could be made of those who are left.
+         */
         delete: operations["withdraw"];
         options?: never;
         head?: never;
@@ -373,7 +421,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tell what came of the session */
+        /**
+         * Tell what came of the session
+         * @description With `share` the group reads it at the beginning of its next session, word for word; else nobody else does.
+         */
         post: operations["file_report"];
         delete?: never;
         options?: never;
@@ -459,7 +510,10 @@ export interface paths {
          */
         put: operations["put_document"];
         post?: never;
-        /** Erase a document */
+        /**
+         * Erase a document
+         * @description It is found no more, and it is in no file of the data folder.
+         */
         delete: operations["erase_document"];
         options?: never;
         head?: never;
@@ -473,7 +527,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is in a collection */
+        /**
+         * What is in a collection
+         * @description A page of its documents, by id.
+         */
         get: operations["list_documents"];
         put?: never;
         post?: never;
@@ -493,7 +550,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Erase a whole collection */
+        /**
+         * Erase a whole collection
+         * @description With every document in it; it is in no file of the data folder.
+         */
         delete: operations["erase_collection"];
         options?: never;
         head?: never;
@@ -505,205 +565,29 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * About
-         * @description What a question is about: who, what, where to (ICF PCC markers 7.2 to 7.4).
-         * @enum {string}
-         */
-        About: "self" | "situation" | "outcome";
-        /** AboutOut */
-        AboutOut: {
-            what: string;
-            artificial_intelligence: boolean;
-            operator: string | null;
-            contact: string | null;
-            sent_to: string[];
-            masked_before: boolean;
-            stored: string;
-            retention: string | null;
-            erase: string;
-            not_done: string[];
-            turn_to: string;
-            language: string;
-        };
-        /** AcknowledgementOut */
-        AcknowledgementOut: {
-            text: string;
-            evidence: components["schemas"]["EvidenceOut"][];
-        };
-        /** AnswerOut */
-        AnswerOut: {
-            /** Format: date-time */
-            at: string;
-            acknowledgement: components["schemas"]["AcknowledgementOut"] | null;
-            questions: components["schemas"]["QuestionOut"][];
-            offered: components["schemas"]["GuidanceRef"][];
-            notices: components["schemas"]["NoticeOut"][];
-            provenance: components["schemas"]["ProvenanceOut"];
-        };
-        /** Attendance */
-        Attendance: {
-            alias: string;
-            function: string | null;
-            handed_in: boolean;
-            filed: boolean;
-        };
-        /** BriefOut */
-        BriefOut: {
-            id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string;
-            begins: string;
-            replies: number;
-            report_backs: number;
-        };
-        /** CarriedOut */
-        CarriedOut: {
-            alias: string;
-            tried: string;
-            happened: string;
-            learned: string;
-        };
-        /** CheckAnswer */
-        CheckAnswer: {
-            object: string;
-            guard: string;
-            verdicts: components["schemas"]["VerdictOut"][];
-        };
-        /**
          * CheckRequest
-         * @example {
-         *       "texts": [
-         *         "What have you already tried with the planner?",
-         *         "How might a weekly meeting with the planner help?"
-         *       ]
-         *     }
+         * @description Sentences to judge, and what they are to be judged against.
          */
         CheckRequest: {
             /** @description Sentences, each judged by itself. */
             texts: string[];
-            /** @description The write-up they are about, for the rules of context. */
+            /** @default null */
             challenge?: string | null;
-            /** @description A BCP 47 language tag, such as en or de-AT. */
+            /** @default null */
             language?: string | null;
         };
-        /** CoverageOut */
-        CoverageOut: {
-            skills: components["schemas"]["Skill"][];
-            about: components["schemas"]["About"][];
-            perspectives: components["schemas"]["Perspective"][];
-        };
         /**
-         * DocumentIn
-         * @example {
-         *       "title": "Coming back from leave",
-         *       "skills": [
-         *         "care",
-         *         "curiosity"
-         *       ],
-         *       "topics": [
-         *         "handovers"
-         *       ],
-         *       "method": "noticing what went on without one",
-         *       "when": [
-         *         "I was away for three weeks, and everything was decided without me.",
-         *         "He came back from parental leave, and his desk had been given to somebody else.",
-         *         "how to pick up work after a long leave",
-         *         "Return after absence; decisions taken meanwhile; a stand-in who did it differently."
-         *       ],
-         *       "sources": [
-         *         {
-         *           "author": "Acme People Team",
-         *           "title": "Notes on returning",
-         *           "year": "2026"
-         *         }
-         *       ],
-         *       "sections": [
-         *         {
-         *           "heading": "The list that nobody wrote",
-         *           "text": "Somebody who comes back after a month finds the work where it went, not where it was left. The stand-in knows what was decided and no longer remembers that it was a decision. So both speak of the same file, and one of them is a month behind without being told where. In our depots the first morning goes to mail, which holds what was written down. What was agreed at the gate, in a van, over the phone is in no mail, and it is most of what happened. A question such as \"What do you take for granted now that was not so when I left?\" opens that part. It asks for no report and finds no fault. It may bring nothing, and more often it brings three things in a row."
-         *         },
-         *         {
-         *           "heading": "The one who stood in",
-         *           "text": "Whoever stood in did the work for a month and then hands it back. Little is said about that. The returner thanks them and changes two things in the first hour, for good reasons, and the stand-in watches. What was careful looks undone. Some say so; most say that it is good to have you back. A foreman in Linz told us that he had learned more about his own shift from his stand-in than in the ten years before, once he had asked what had surprised her. It took him a week to ask, since he thought that asking would sound like a check."
-         *         },
-         *         {
-         *           "heading": "What was decided meanwhile",
-         *           "text": "There is often one decision that hurts. It was taken in good faith, with those who were there. To open it again looks ungrateful, and to leave it closed keeps it alive for years. People who come back tend to ask why it was decided, and hear a defence. Asked what was hard about deciding it, those who were there tend to tell how it went, and with it what they did not know and what they would have wanted to ask. The decision may stand after that. What changes is who carries it."
-         *         }
-         *       ]
-         *     }
+         * SpanOut
+         * @description Where in the sentence as sent, in Unicode code points.
          */
-        DocumentIn: {
-            title: string;
-            skills: components["schemas"]["Skill"][];
-            /** @description Ids of themes of our library, such as handovers. */
-            topics: string[];
-            method: string;
-            when: string[];
-            sources: components["schemas"]["SourceIn"][];
-            sections: components["schemas"]["SectionIn"][];
-        };
-        /**
-         * Engine
-         * @description Who drafts: a language model (`llm`), the curated library (`bank`), or whichever the operator has set (`auto`).
-         * @default auto
-         * @enum {string}
-         */
-        Engine: "auto" | "bank" | "llm";
-        /** Erasure */
-        Erasure: {
-            object: string;
-            reflections: number;
-            swept: boolean;
-        };
-        /** EvidenceOut */
-        EvidenceOut: {
-            quote: string;
+        SpanOut: {
             start: number;
             end: number;
-            of: string;
-        };
-        /** ExchangeIn */
-        ExchangeIn: {
-            question: string;
-            reply?: string | null;
-        };
-        /** ExchangeOut */
-        ExchangeOut: {
-            /** Format: date-time */
-            at: string;
-            to: string;
-            question: string;
-            reply: string;
-            move: components["schemas"]["Move"];
         };
         /**
-         * Fallback
-         * @description Where the model fails: questions of the library (`bank`), or a problem document with 502 or 504 (`never`).
-         * @default bank
-         * @enum {string}
+         * FindingOut
+         * @description One thing that speaks against a sentence.
          */
-        Fallback: "bank" | "never";
-        /** FileRequest */
-        FileRequest: {
-            /** @default  */
-            tried?: string;
-            /** @default  */
-            happened?: string;
-            /** @default  */
-            learned?: string;
-            /** @default false */
-            share?: boolean;
-        };
-        /** FiledOut */
-        FiledOut: {
-            tried: string;
-            happened: string;
-            learned: string;
-        };
-        /** FindingOut */
         FindingOut: {
             reason: components["schemas"]["Reason"];
             rule: string;
@@ -711,244 +595,75 @@ export interface components {
             message: string;
         };
         /**
-         * Flag
-         * @description Why a text is not coached like others, the most serious first.
-         * @enum {string}
+         * Reason
+         * @description Why the guard refuses a sentence, the most serious first (tests/cases/README.md defines each).
+         * @enum {unknown}
          */
-        Flag: "crisis" | "hr_legal" | "injection" | "off_topic" | "too_thin";
-        /** Follows */
-        Follows: {
-            id: string;
-            host_token: string;
+        Reason: "blaming" | "closed" | "directive" | "leading" | "not_a_question" | "redundant" | "repeated" | "stacked" | "ungrounded" | "wordy";
+        /**
+         * VerdictOut
+         * @description What the guard says of a sentence. `reason`, `rule`, `span` and `message` are those of the most serious finding.
+         */
+        VerdictOut: {
+            accept: boolean;
+            reason: components["schemas"]["Reason"] | null;
+            rule: string | null;
+            span: components["schemas"]["SpanOut"] | null;
+            message: string;
+            language: string;
+            scope: string;
+            findings: components["schemas"]["FindingOut"][];
+            likely: {
+                [key: string]: number;
+            };
         };
         /**
-         * Form
-         * @description The kind of inquiry (Schein, Humble Inquiry; Tomm; de Shazer; Grove's Clean Language).
-         * @enum {string}
+         * CheckAnswer
+         * @description A verdict for each sentence, in order.
          */
-        Form: "humble" | "diagnostic" | "process" | "systemic" | "scaling" | "clean";
-        /** GuidanceDocument */
-        GuidanceDocument: {
+        CheckAnswer: {
             object: string;
-            id: string;
-            title: string;
-            skills: components["schemas"]["Skill"][];
-            topics: string[];
-            method: string;
-            when: string[];
-            sections: components["schemas"]["SectionOut"][];
-            sources: components["schemas"]["SourceOut"][];
+            guard: string;
+            verdicts: components["schemas"]["VerdictOut"][];
         };
-        /** GuidanceEntry */
-        GuidanceEntry: {
-            id: string;
-            title: string;
-            excerpt: string;
-            skills: components["schemas"]["Skill"][];
-            topics: string[];
-            sources: components["schemas"]["SourceOut"][];
-            score?: number | null;
-            collection?: string | null;
+        /**
+         * AcknowledgementOut
+         * @description One sentence that shows the manager was heard.
+         */
+        AcknowledgementOut: {
+            text: string;
+            evidence: components["schemas"]["EvidenceOut"][];
         };
-        /** GuidanceList */
-        GuidanceList: {
-            object: string;
-            data: components["schemas"]["GuidanceEntry"][];
-            next: string | null;
-            notices: components["schemas"]["NoticeOut"][];
+        /**
+         * EvidenceOut
+         * @description Words of the manager's, in the text of the request that `of` points to (RFC 6901): text[start:end] == quote, in Unicode code points.
+         */
+        EvidenceOut: {
+            quote: string;
+            start: number;
+            end: number;
+            of: string;
         };
-        /** GuidanceOut */
-        GuidanceOut: {
-            id: string;
-            title: string;
-            excerpt: string;
-            score: number;
-            sources: components["schemas"]["SourceOut"][];
-        };
-        /** GuidanceRef */
+        /**
+         * GuidanceRef
+         * @description Which passage of `guidance` stands beside a question.
+         */
         GuidanceRef: {
             id: string;
             title: string;
         };
-        /** HandIn */
-        HandIn: {
-            /** @default  */
-            challenge?: string;
-            /** @default  */
-            report_back?: string;
-        };
-        /** HelpOut */
-        HelpOut: {
-            name: string;
-            contact: string;
-            what: string;
-            hours: string;
-            free: boolean;
-            country: string | null;
-            source: string;
-            checked: string;
-        };
-        /** Invitation */
-        Invitation: {
-            alias: string;
-            token: string;
-            link: string;
-        };
-        /** InvitedIn */
-        InvitedIn: {
-            /** @description How a member is called on the sheet: a first name will do. */
-            alias: string;
-            function?: string | null;
-            reports_to?: string | null;
-            /** @default  */
-            challenge?: string;
-        };
-        /** KeptOut */
-        KeptOut: {
-            /** Format: date-time */
-            expires_at: string;
-            continue_token: string | null;
-        };
-        /** LibraryQuestion */
-        LibraryQuestion: {
-            id: string;
-            text: string;
-            skill: components["schemas"]["Skill"];
-            about: components["schemas"]["About"];
-            perspective: components["schemas"]["Perspective"];
-            form: components["schemas"]["Form"];
-            stage: components["schemas"]["Stage"];
-            when: string;
-            general: boolean;
-            slot: components["schemas"]["Voice"] | null;
-            sources: components["schemas"]["SourceOut"][];
-            score?: number | null;
-        };
         /**
-         * Matter
-         * @description What a group brings: each another matter, all the same one, or one member's.
-         * @enum {string}
+         * NoticeOut
+         * @description Something to know about this answer.
          */
-        Matter: "several" | "shared" | "one";
-        /** MemberIn */
-        MemberIn: {
-            /** @description How a member is called on the sheet: a first name will do. */
-            alias: string;
-            /** @description Such as sales: others are asked how things look from there. */
-            function?: string | null;
-            /**
-             * @description The case, if there is one; for nobody's eyes but the member's own page.
-             * @default
-             */
-            challenge?: string;
-            /**
-             * @description What came of last time.
-             * @default
-             */
-            report_back?: string;
-            /** @description The alias of a member who leads this one. */
-            reports_to?: string | null;
-        };
-        /** MemberPageOut */
-        MemberPageOut: {
-            alias: string;
-            questions: components["schemas"]["QuestionOut"][];
-            signpost: components["schemas"]["SignpostOut"] | null;
-            notices: string[];
-            sent_to: string | null;
-        };
-        /**
-         * Move
-         * @description In a conversation: go on from the reply (`reply`), put the last question aside (`skip`), another in its place (`another`), stay with what was said (`deeper`), or come to an end (`wrap_up`).
-         * @default reply
-         * @enum {string}
-         */
-        Move: "reply" | "skip" | "another" | "deeper" | "wrap_up";
-        /** NoticeOut */
         NoticeOut: {
             code: string;
             message: string;
         };
-        /** OfferOut */
-        OfferOut: {
-            id: string;
-            title: string;
-            text: string;
-            sources: components["schemas"]["SourceOut"][];
-        };
-        /** OfferedOut */
-        OfferedOut: {
-            text: string;
-            passages: components["schemas"]["OfferOut"][];
-        };
-        /** OwnEntry */
-        OwnEntry: {
-            id: string;
-            title: string;
-            skills: components["schemas"]["Skill"][];
-            topics: string[];
-        };
-        /** OwnErasure */
-        OwnErasure: {
-            object: string;
-            collection: string;
-            document: string | null;
-        };
-        /** OwnList */
-        OwnList: {
-            object: string;
-            data: components["schemas"]["OwnEntry"][];
-            next: string | null;
-        };
         /**
-         * Perspective
-         * @description Through whose eyes it looks.
-         * @enum {string}
+         * ProvenanceOut
+         * @description Who made the answer and from what.
          */
-        Perspective: "own" | "other" | "shared";
-        /** PrivacyOut */
-        PrivacyOut: {
-            left_process: boolean;
-            to: string | null;
-            masked: {
-                [key: string]: number;
-            };
-            stored: boolean;
-            retention: string | null;
-        };
-        /** Problem */
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            code: string;
-            request_id: string;
-            pointer?: string | null;
-            limit?: number | null;
-            unit?: string | null;
-            least?: number | null;
-            most?: number | null;
-            trouble?: string | null;
-        };
-        /** ProtocolOut */
-        ProtocolOut: {
-            id: string;
-            title: string;
-            when: string;
-            people: {
-                [key: string]: number;
-            };
-            rounds: {
-                [key: string]: number;
-            };
-            minutes: {
-                [key: string]: number;
-            };
-            ideas: string;
-            sources: string[];
-        };
-        /** ProvenanceOut */
         ProvenanceOut: {
             engine: string;
             model: string | null;
@@ -956,14 +671,10 @@ export interface components {
             knowledge: string;
             guard: string;
         };
-        /** QuestionList */
-        QuestionList: {
-            object: string;
-            data: components["schemas"]["LibraryQuestion"][];
-            next: string | null;
-            notices: components["schemas"]["NoticeOut"][];
-        };
-        /** QuestionOut */
+        /**
+         * QuestionOut
+         * @description One open question that the guard admitted.
+         */
         QuestionOut: {
             id: string;
             text: string;
@@ -976,12 +687,520 @@ export interface components {
             guidance: components["schemas"]["GuidanceRef"][];
         };
         /**
-         * Reason
-         * @description Why the guard refuses a sentence, the most serious first (tests/cases/README.md defines each).
-         * @enum {string}
+         * Skill
+         * @description The seven skills of collaboration (Carucci and Velasquez, 2022).
+         * @enum {unknown}
          */
-        Reason: "directive" | "leading" | "blaming" | "closed" | "stacked" | "wordy" | "not_a_question" | "ungrounded" | "redundant" | "repeated";
-        /** ReflectionAnswer */
+        Skill: "active_listening" | "care" | "curiosity" | "humility" | "managing_conflict" | "self_regulation" | "shared_problem_solving";
+        /**
+         * About
+         * @description What a question is about: who, what, where to (ICF PCC markers 7.2 to 7.4).
+         * @enum {unknown}
+         */
+        About: "outcome" | "self" | "situation";
+        /**
+         * Perspective
+         * @description Through whose eyes it looks.
+         * @enum {unknown}
+         */
+        Perspective: "other" | "own" | "shared";
+        /**
+         * Form
+         * @description The kind of inquiry (Schein, Humble Inquiry; Tomm; de Shazer; Grove's Clean Language).
+         * @enum {unknown}
+         */
+        Form: "clean" | "diagnostic" | "humble" | "process" | "scaling" | "systemic";
+        /**
+         * ReplyRequest
+         * @description An answer to a question, or another move. With nothing in it, what was said last and got no answer is answered.
+         */
+        ReplyRequest: {
+            /** @default  */
+            text?: string;
+            /** @default null */
+            to?: string | null;
+            /** @default reply */
+            move?: components["schemas"]["Move"];
+        };
+        /**
+         * Move
+         * @description What the manager does next: answers, puts the question aside, wants another in its place, wants to stay with it, or wants to end.
+         * @enum {unknown}
+         */
+        Move: "another" | "deeper" | "reply" | "skip" | "wrap_up";
+        /**
+         * SummaryRequest
+         * @description A summary as its writer wants it.
+         */
+        SummaryRequest: {
+            /** @default  */
+            seen?: string;
+            /** @default  */
+            to_try?: string;
+            /** @default  */
+            to_peers?: string;
+        };
+        /**
+         * AnswerOut
+         * @description What the coach said, and when.
+         */
+        AnswerOut: {
+            at: string;
+            acknowledgement: components["schemas"]["AcknowledgementOut"] | null;
+            questions: components["schemas"]["QuestionOut"][];
+            offered: components["schemas"]["GuidanceRef"][];
+            notices: components["schemas"]["NoticeOut"][];
+            provenance: components["schemas"]["ProvenanceOut"];
+        };
+        /**
+         * ExchangeOut
+         * @description What the manager did with a question, and when.
+         */
+        ExchangeOut: {
+            at: string;
+            to: string;
+            question: string;
+            reply: string;
+            move: components["schemas"]["Move"];
+        };
+        /**
+         * ReportOut
+         * @description What came of it, and when it was told.
+         */
+        ReportOut: {
+            at: string;
+            tried: string;
+            happened: string;
+            learned: string;
+        };
+        /**
+         * SummaryOut
+         * @description What a manager takes away, in the manager's own words; empty where nothing was said. Nothing is added, and nobody else is shown it.
+         */
+        SummaryOut: {
+            object: string;
+            id: string;
+            seen: string;
+            to_try: string;
+            to_peers: string;
+            report_backs: components["schemas"]["ReportOut"][];
+            edited: boolean;
+        };
+        /**
+         * ReflectionKept
+         * @description A kept reflection, whole. `of` in evidence points into this document.
+         */
+        ReflectionKept: {
+            object: string;
+            id: string;
+            created_at: string;
+            expires_at: string;
+            challenge: string;
+            report_back: {
+                [key: string]: string;
+            } | null;
+            role: string | null;
+            functions: string[];
+            focus: components["schemas"]["Skill"][];
+            language: string | null;
+            mask: string[];
+            keep: string[];
+            country: string | null;
+            answers: components["schemas"]["AnswerOut"][];
+            exchanges: components["schemas"]["ExchangeOut"][];
+            report_backs: components["schemas"]["ReportOut"][];
+            summary: components["schemas"]["SummaryOut"];
+        };
+        /**
+         * BriefOut
+         * @description A kept reflection in a list.
+         */
+        BriefOut: {
+            id: string;
+            created_at: string;
+            expires_at: string;
+            begins: string;
+            replies: number;
+            report_backs: number;
+        };
+        /**
+         * ReflectionList
+         * @description A page of what the caller keeps, the newest first. `next` goes into `after` for the page behind it; none at the end.
+         */
+        ReflectionList: {
+            object: string;
+            data: components["schemas"]["BriefOut"][];
+            next: string | null;
+        };
+        /**
+         * Erasure
+         * @description What was erased. It cannot be read from then on; `swept` says that no trace is left in the files either, else that is tried again each hour.
+         */
+        Erasure: {
+            object: string;
+            reflections: number;
+            swept: boolean;
+        };
+        /**
+         * SourceOut
+         * @description Where an idea of a passage comes from.
+         */
+        SourceOut: {
+            author: string;
+            title: string;
+            year: string;
+        };
+        /**
+         * GuidanceEntry
+         * @description A document in a list. With `q`, `excerpt` is of the section nearest to it and `score` its cosine; `collection` is whose it is if not ours.
+         */
+        GuidanceEntry: {
+            id: string;
+            title: string;
+            excerpt: string;
+            skills: components["schemas"]["Skill"][];
+            topics: string[];
+            sources: components["schemas"]["SourceOut"][];
+            /** @default null */
+            score?: number | null;
+            /** @default null */
+            collection?: string | null;
+        };
+        /**
+         * GuidanceList
+         * @description A page of documents. `next` goes into `after` for the page behind it; none at the end.
+         */
+        GuidanceList: {
+            object: string;
+            data: components["schemas"]["GuidanceEntry"][];
+            next: string | null;
+            notices: components["schemas"]["NoticeOut"][];
+        };
+        /**
+         * SectionOut
+         * @description A section of a document: the passage that stands beside a question.
+         */
+        SectionOut: {
+            id: string;
+            heading: string;
+            text: string;
+        };
+        /**
+         * GuidanceDocument
+         * @description A document, whole. `when` says for what kind of write-up it serves.
+         */
+        GuidanceDocument: {
+            object: string;
+            id: string;
+            title: string;
+            skills: components["schemas"]["Skill"][];
+            topics: string[];
+            method: string;
+            when: string[];
+            sections: components["schemas"]["SectionOut"][];
+            sources: components["schemas"]["SourceOut"][];
+        };
+        /**
+         * LibraryQuestion
+         * @description A question of the library that the guard admitted.
+         *
+         *         Where it has a `slot`, a manager's own words stand in place of "...": any, words about themselves (`own`), or words that somebody spoke (`said`).
+         */
+        LibraryQuestion: {
+            id: string;
+            text: string;
+            skill: components["schemas"]["Skill"];
+            about: components["schemas"]["About"];
+            perspective: components["schemas"]["Perspective"];
+            form: components["schemas"]["Form"];
+            stage: components["schemas"]["Stage"];
+            when: string;
+            general: boolean;
+            slot: components["schemas"]["Voice"] | null;
+            sources: components["schemas"]["SourceOut"][];
+            /** @default null */
+            score?: number | null;
+        };
+        /**
+         * Stage
+         * @description Where in a conversation it belongs.
+         * @enum {unknown}
+         */
+        Stage: "close" | "deepen" | "explore" | "open";
+        /**
+         * Voice
+         * @description Whose words a span of a write-up is: the manager about himself or herself, words somebody spoke, or neither.
+         * @enum {unknown}
+         */
+        Voice: "any" | "own" | "said";
+        /**
+         * QuestionList
+         * @description A page of questions. `next` goes into `after` for the page behind it; none at the end.
+         */
+        QuestionList: {
+            object: string;
+            data: components["schemas"]["LibraryQuestion"][];
+            next: string | null;
+            notices: components["schemas"]["NoticeOut"][];
+        };
+        /**
+         * SourceIn
+         * @description Whose idea it is. `year` is four digits, or n.d.
+         */
+        SourceIn: {
+            author: string;
+            title: string;
+            year: string;
+        };
+        /**
+         * SectionIn
+         * @description A section: at most 180 words that can stand alone.
+         */
+        SectionIn: {
+            heading: string;
+            text: string;
+        };
+        /**
+         * DocumentIn
+         * @description A document of guidance: 250 to 600 words in all. `when` says in four sentences for what kind of write-up it serves.
+         */
+        DocumentIn: {
+            title: string;
+            skills: components["schemas"]["Skill"][];
+            /** @description Ids of themes of our library, such as handovers. */
+            topics: string[];
+            method: string;
+            when: string[];
+            sources: components["schemas"]["SourceIn"][];
+            sections: components["schemas"]["SectionIn"][];
+        };
+        /**
+         * OwnEntry
+         * @description A document in a list.
+         */
+        OwnEntry: {
+            id: string;
+            title: string;
+            skills: components["schemas"]["Skill"][];
+            topics: string[];
+        };
+        /**
+         * OwnList
+         * @description A page of documents, by id. `next` goes into `after` for the page behind it; none at the end.
+         */
+        OwnList: {
+            object: string;
+            data: components["schemas"]["OwnEntry"][];
+            next: string | null;
+        };
+        /**
+         * OwnErasure
+         * @description What was erased. It is in no file of the data folder any more.
+         */
+        OwnErasure: {
+            object: string;
+            collection: string;
+            document: string | null;
+        };
+        /**
+         * ExchangeIn
+         * @description A question that was asked, as it was asked, and what the manager answered: none where it was put aside.
+         */
+        ExchangeIn: {
+            question: string;
+            /** @default null */
+            reply?: string | null;
+        };
+        /**
+         * ReportRequest
+         * @description What came of a challenge, some time after.
+         */
+        ReportRequest: {
+            /** @default  */
+            tried?: string;
+            /** @default  */
+            happened?: string;
+            /** @default  */
+            learned?: string;
+        };
+        /**
+         * ReflectionRequest
+         * @description A manager's challenge, and what is asked of the answer.
+         */
+        ReflectionRequest: {
+            /** @description The write-up: 5 words to 12,000 characters. 30 to 1,500 words work best. */
+            challenge: string;
+            /**
+             * @description How many questions, 1 to 7.
+             * @default 3
+             */
+            count?: number;
+            /**
+             * @description Skills to lean towards.
+             * @default []
+             */
+            focus?: components["schemas"]["Skill"][];
+            /** @default null */
+            role?: string | null;
+            /**
+             * @description The functions, teams or sites involved.
+             * @default []
+             */
+            functions?: string[];
+            /** @default null */
+            language?: string | null;
+            /**
+             * @description Who drafts: a language model (`llm`), the curated library (`bank`), or whichever the operator has set (`auto`).
+             * @default auto
+             */
+            engine?: components["schemas"]["Engine"];
+            /**
+             * @description Where the model fails: questions of the library (`bank`), or a problem document with 502 or 504 (`never`).
+             * @default bank
+             */
+            fallback?: components["schemas"]["Fallback"];
+            /**
+             * @description More words to mask in what leaves the process, such as a project's name; in any case.
+             * @default []
+             */
+            mask?: string[];
+            /**
+             * @description Words that are never masked.
+             * @default []
+             */
+            keep?: string[];
+            /** @default null */
+            country?: string | null;
+            /** @default null */
+            report_back?: components["schemas"]["ReportRequest"] | null;
+            /**
+             * @description The conversation so far, oldest first. With it the answer is one acknowledgement and one question.
+             * @default []
+             */
+            exchanges?: components["schemas"]["ExchangeIn"][];
+            /**
+             * @description In a conversation: go on from the reply (`reply`), put the last question aside (`skip`), another in its place (`another`), stay with what was said (`deeper`), or come to an end (`wrap_up`).
+             * @default reply
+             */
+            move?: components["schemas"]["Move"];
+            /** @default null */
+            knowledge?: string[] | null;
+            /**
+             * @description Keep it, so that it can be gone on with by its id: until it expires or is erased. Nothing is kept else.
+             * @default false
+             */
+            store?: boolean;
+            /** @default null */
+            retention_days?: number | null;
+        };
+        /**
+         * Engine
+         * @description Who drafts: curated questions, a language model, or the model where one is configured.
+         * @enum {unknown}
+         */
+        Engine: "auto" | "bank" | "llm";
+        /**
+         * Fallback
+         * @description What to do where the model fails: ask questions of the bank, or say that it failed.
+         * @enum {unknown}
+         */
+        Fallback: "bank" | "never";
+        /**
+         * GuidanceOut
+         * @description A passage of guidance that was retrieved. `score` is its cosine similarity to the challenge.
+         */
+        GuidanceOut: {
+            id: string;
+            title: string;
+            excerpt: string;
+            score: number;
+            sources: components["schemas"]["SourceOut"][];
+        };
+        /**
+         * CoverageOut
+         * @description What the questions touch.
+         */
+        CoverageOut: {
+            skills: components["schemas"]["Skill"][];
+            about: components["schemas"]["About"][];
+            perspectives: components["schemas"]["Perspective"][];
+        };
+        /**
+         * HelpOut
+         * @description Somebody to turn to. `country` is an ISO 3166 code; none where it is for all.
+         */
+        HelpOut: {
+            name: string;
+            contact: string;
+            what: string;
+            hours: string;
+            free: boolean;
+            country: string | null;
+            source: string;
+            checked: string;
+        };
+        /**
+         * SignpostOut
+         * @description Event `signpost`: coaching is not what is needed. It is shown first, and alone where `flag` is `crisis`.
+         */
+        SignpostOut: {
+            flag: components["schemas"]["Flag"];
+            text: string;
+            emergency: string | null;
+            help: components["schemas"]["HelpOut"][];
+        };
+        /**
+         * Flag
+         * @description Why a text is not coached like others, the most serious first.
+         * @enum {unknown}
+         */
+        Flag: "crisis" | "hr_legal" | "injection" | "off_topic" | "too_thin";
+        /**
+         * OfferOut
+         * @description A passage that is shown to who asked for ideas, whole, with whose ideas it holds.
+         */
+        OfferOut: {
+            id: string;
+            title: string;
+            text: string;
+            sources: components["schemas"]["SourceOut"][];
+        };
+        /**
+         * OfferedOut
+         * @description Event `offered`: ideas were asked for. At most three views of others, quoted and attributed; the choice is the manager's.
+         */
+        OfferedOut: {
+            text: string;
+            passages: components["schemas"]["OfferOut"][];
+        };
+        /**
+         * KeptOut
+         * @description It is kept until then. `continue_token` is there when it was just made: sent as a Bearer token it opens this reflection and no other.
+         */
+        KeptOut: {
+            expires_at: string;
+            continue_token: string | null;
+        };
+        /**
+         * PrivacyOut
+         * @description What became of the words.
+         *
+         *         `masked` counts the different things of each kind that were replaced in what left; `to` is a host; `retention` an ISO 8601 duration from when
+         *         the reflection began.
+         */
+        PrivacyOut: {
+            left_process: boolean;
+            to: string | null;
+            masked: {
+                [key: string]: number;
+            };
+            stored: boolean;
+            retention: string | null;
+        };
+        /**
+         * ReflectionAnswer
+         * @description A whole answer.
+         */
         ReflectionAnswer: {
             id: string;
             object: string;
@@ -1001,183 +1220,162 @@ export interface components {
             };
             kept: components["schemas"]["KeptOut"] | null;
         };
-        /** ReflectionKept */
-        ReflectionKept: {
-            object: string;
+        /**
+         * OpenedOut
+         * @description Event `opened`: who is answering.
+         */
+        OpenedOut: {
             id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string;
-            challenge: string;
-            report_back: {
-                [key: string]: string;
-            } | null;
-            role: string | null;
-            functions: string[];
-            focus: components["schemas"]["Skill"][];
-            language: string | null;
-            mask: string[];
-            keep: string[];
-            country: string | null;
-            answers: components["schemas"]["AnswerOut"][];
-            exchanges: components["schemas"]["ExchangeOut"][];
-            report_backs: components["schemas"]["ReportOut"][];
-            summary: components["schemas"]["SummaryOut"];
-        };
-        /** ReflectionList */
-        ReflectionList: {
             object: string;
-            data: components["schemas"]["BriefOut"][];
-            next: string | null;
+            language: string;
+            disclosure: string;
+            provenance: components["schemas"]["ProvenanceOut"];
+            kept: components["schemas"]["KeptOut"] | null;
         };
         /**
-         * ReflectionRequest
-         * @example {
-         *       "challenge": "I run the warehouse, and transport planning changes the load plan after my people have built the pallets. On Thursday I told the planner in front of everyone that he is the king of the computer. Everybody laughed. He did not. Now he only writes e-mails with my boss in copy. I won that day but I lost something, and I did not ask when he gets the orders himself.",
-         *       "count": 3,
-         *       "functions": [
-         *         "warehouse",
-         *         "transport planning"
-         *       ]
-         *     }
+         * AskedOut
+         * @description Event `asked`: one whole question, and the passages beside it.
          */
-        ReflectionRequest: {
-            /** @description The write-up: 5 words to 12,000 characters. 30 to 1,500 words work best. */
-            challenge: string;
-            /**
-             * @description How many questions, 1 to 7.
-             * @default 3
-             */
-            count?: number;
-            /** @description Skills to lean towards. */
-            focus?: components["schemas"]["Skill"][];
-            role?: string | null;
-            /** @description The functions, teams or sites involved. */
-            functions?: string[];
-            /** @description A BCP 47 language tag, such as en or de-AT. */
-            language?: string | null;
-            /** @description Who drafts: a language model (`llm`), the curated library (`bank`), or whichever the operator has set (`auto`). */
-            engine?: components["schemas"]["Engine"];
-            /** @description Where the model fails: questions of the library (`bank`), or a problem document with 502 or 504 (`never`). */
-            fallback?: components["schemas"]["Fallback"];
-            /** @description More words to mask in what leaves the process, such as a project's name; in any case. */
-            mask?: string[];
-            /** @description Words that are never masked. */
-            keep?: string[];
-            /** @description ISO 3166 code: where help is, should it be needed. */
-            country?: string | null;
-            /** @description What came of an earlier challenge, to be heard with this one. */
-            report_back?: components["schemas"]["ReportRequest"] | null;
-            /** @description The conversation so far, oldest first. With it the answer is one acknowledgement and one question. */
-            exchanges?: components["schemas"]["ExchangeIn"][];
-            /** @description In a conversation: go on from the reply (`reply`), put the last question aside (`skip`), another in its place (`another`), stay with what was said (`deeper`), or come to an end (`wrap_up`). */
-            move?: components["schemas"]["Move"];
-            /** @description Collections of your organisation's own to look in as well; those of the key if left out. */
-            knowledge?: string[] | null;
-            /**
-             * @description Keep it, so that it can be gone on with by its id: until it expires or is erased. Nothing is kept else.
-             * @default false
-             */
-            store?: boolean;
-            /** @description For how many days; the operator sets the default and the most. */
-            retention_days?: number | null;
+        AskedOut: {
+            question: components["schemas"]["QuestionOut"];
+            guidance: components["schemas"]["GuidanceOut"][];
         };
-        /** ReplyRequest */
-        ReplyRequest: {
-            /** @default  */
-            text?: string;
-            /** @description The id of the question; the last one asked if left out. */
-            to?: string | null;
-            move?: components["schemas"]["Move"];
+        /**
+         * ClosedOut
+         * @description Event `closed`: nothing more will come. `outcome` is `complete`, or `shutting_down` where the service was stopped before all had come.
+         */
+        ClosedOut: {
+            outcome: components["schemas"]["Outcome"];
+            coverage: components["schemas"]["CoverageOut"];
+            guidance: components["schemas"]["GuidanceOut"][];
+            privacy: components["schemas"]["PrivacyOut"];
+            usage: {
+                [key: string]: number;
+            };
         };
-        /** ReportOut */
-        ReportOut: {
-            /** Format: date-time */
-            at: string;
-            tried: string;
-            happened: string;
-            learned: string;
+        /**
+         * Outcome
+         * @description How an answer ended: with all that was to come, or cut since the service was being stopped.
+         * @enum {unknown}
+         */
+        Outcome: "complete" | "shutting_down";
+        /**
+         * FailedOut
+         * @description Event `failed`: the answer broke off.
+         */
+        FailedOut: {
+            code: string;
+            detail: string;
         };
-        /** ReportRequest */
-        ReportRequest: {
-            /** @default  */
-            tried?: string;
-            /** @default  */
-            happened?: string;
-            /** @default  */
-            learned?: string;
-        };
-        /** RoleOut */
-        RoleOut: {
+        /**
+         * Problem
+         * @description An RFC 9457 problem document.
+         */
+        Problem: {
+            type: string;
             title: string;
-            does: string;
+            status: number;
+            detail: string;
+            code: string;
+            request_id: string;
+            /** @default null */
+            pointer?: string | null;
+            /** @default null */
+            limit?: number | null;
+            /** @default null */
+            unit?: string | null;
+            /** @default null */
+            least?: number | null;
+            /** @default null */
+            most?: number | null;
+            /** @default null */
+            trouble?: string | null;
         };
-        /** RoundOut */
-        RoundOut: {
-            case_giver: string;
-            roles: {
+        /**
+         * AboutOut
+         * @description What somebody should know before the first word.
+         *
+         *         `sent_to` lists the hosts to which texts go, masked; none where nothing leaves. `stored` is `never` or `if asked`, `retention` an ISO 8601
+         *         duration.
+         */
+        AboutOut: {
+            what: string;
+            artificial_intelligence: boolean;
+            operator: string | null;
+            contact: string | null;
+            sent_to: string[];
+            masked_before: boolean;
+            stored: string;
+            retention: string | null;
+            erase: string;
+            not_done: string[];
+            turn_to: string;
+            language: string;
+        };
+        /**
+         * MeaningOut
+         * @description What a problem code means.
+         */
+        MeaningOut: {
+            code: string;
+            status: number;
+            title: string;
+            meaning: string;
+        };
+        /**
+         * Alive
+         * @description The process answers.
+         */
+        Alive: {
+            status: string;
+        };
+        /**
+         * ReadyOut
+         * @description Whether it can answer, and how each part is.
+         */
+        ReadyOut: {
+            status: string;
+            parts: {
                 [key: string]: string;
             };
-            phases: components["schemas"]["StepOut"][];
         };
-        /** SeatOut */
-        SeatOut: {
-            object: string;
-            id: string;
-            name: string;
+        /**
+         * MemberPageOut
+         * @description For one member's eyes. Evidence points into the request.
+         */
+        MemberPageOut: {
             alias: string;
-            /** Format: date-time */
-            deadline: string;
-            /** Format: date-time */
-            expires_at: string;
-            challenge: string;
-            report_back: string;
-            handed_in_at: string | null;
+            questions: components["schemas"]["QuestionOut"][];
             signpost: components["schemas"]["SignpostOut"] | null;
-            filed: components["schemas"]["FiledOut"] | null;
-            share: boolean;
-            page: components["schemas"]["MemberPageOut"] | null;
-            sheet_made: boolean;
+            notices: string[];
+            sent_to: string | null;
         };
-        /** SectionIn */
-        SectionIn: {
-            heading: string;
-            text: string;
+        /**
+         * InvitedIn
+         * @description Who is invited. What they bring they hand in themselves, unless it comes with the invitation.
+         */
+        InvitedIn: {
+            /** @description How a member is called on the sheet: a first name will do. */
+            alias: string;
+            /** @default null */
+            function?: string | null;
+            /** @default null */
+            reports_to?: string | null;
+            /** @default  */
+            challenge?: string;
         };
-        /** SectionOut */
-        SectionOut: {
-            id: string;
-            heading: string;
-            text: string;
-        };
-        /** SessionMade */
-        SessionMade: {
-            object: string;
+        /**
+         * Follows
+         * @description The last session of the group, and its host's token.
+         */
+        Follows: {
             id: string;
             host_token: string;
-            host_link: string;
-            invitations: components["schemas"]["Invitation"][];
-            /** Format: date-time */
-            deadline: string;
-            /** Format: date-time */
-            expires_at: string;
         };
-        /** SessionOut */
-        SessionOut: {
-            object: string;
-            id: string;
-            name: string;
-            minutes: number;
-            protocol: string;
-            /** Format: date-time */
-            deadline: string;
-            /** Format: date-time */
-            expires_at: string;
-            members: components["schemas"]["Attendance"][];
-            sheet_made: boolean;
-        };
-        /** SessionRequest */
+        /**
+         * SessionRequest
+         * @description A meeting to prepare. `deadline` is a moment with an offset; `follows` carries on what members of the last session marked to share.
+         */
         SessionRequest: {
             members: components["schemas"]["InvitedIn"][];
             minutes: number;
@@ -1190,21 +1388,277 @@ export interface components {
             name?: string;
             /** @default auto */
             protocol?: string;
+            /** @default null */
             rounds?: number | null;
+            /** @default some */
             trust?: components["schemas"]["Trust"];
+            /** @default null */
             matter?: components["schemas"]["Matter"] | null;
-            /** @description A BCP 47 language tag, such as en or de-AT. */
+            /** @default null */
             language?: string | null;
             /** @default false */
             override_reporting_line?: boolean;
+            /** @default null */
             starts_at?: string | null;
             /** @default UTC */
             time_zone?: string;
-            /** @description How long it is kept after the deadline. */
+            /** @default null */
             retention_days?: number | null;
+            /** @default null */
             follows?: components["schemas"]["Follows"] | null;
         };
-        /** SheetOut */
+        /**
+         * Trust
+         * @description How well a group knows one another.
+         * @enum {unknown}
+         */
+        Trust: "high" | "new" | "some";
+        /**
+         * Matter
+         * @description What a group brings: each another matter, all the same one, or one member's.
+         * @enum {unknown}
+         */
+        Matter: "one" | "several" | "shared";
+        /**
+         * HandIn
+         * @description What a member brings; nobody else reads it.
+         */
+        HandIn: {
+            /** @default  */
+            challenge?: string;
+            /** @default  */
+            report_back?: string;
+        };
+        /**
+         * FileRequest
+         * @description What came of the session. With `share` the group reads it at the beginning of the next one, word for word.
+         */
+        FileRequest: {
+            /** @default  */
+            tried?: string;
+            /** @default  */
+            happened?: string;
+            /** @default  */
+            learned?: string;
+            /** @default false */
+            share?: boolean;
+        };
+        /**
+         * Invitation
+         * @description For one member: the secret, and the page that opens with it. The secret stands behind the #, so that no server's log holds it.
+         */
+        Invitation: {
+            alias: string;
+            token: string;
+            link: string;
+        };
+        /**
+         * SessionMade
+         * @description A session that was made, with its secrets: they are not shown again.
+         */
+        SessionMade: {
+            object: string;
+            id: string;
+            host_token: string;
+            host_link: string;
+            invitations: components["schemas"]["Invitation"][];
+            deadline: string;
+            expires_at: string;
+        };
+        /**
+         * Attendance
+         * @description Whether a member has handed in; never what.
+         */
+        Attendance: {
+            alias: string;
+            function: string | null;
+            handed_in: boolean;
+            filed: boolean;
+        };
+        /**
+         * SessionOut
+         * @description What a host sees.
+         */
+        SessionOut: {
+            object: string;
+            id: string;
+            name: string;
+            minutes: number;
+            protocol: string;
+            deadline: string;
+            expires_at: string;
+            members: components["schemas"]["Attendance"][];
+            sheet_made: boolean;
+        };
+        /**
+         * FiledOut
+         * @description What a member told of what came of the session.
+         */
+        FiledOut: {
+            tried: string;
+            happened: string;
+            learned: string;
+        };
+        /**
+         * SeatOut
+         * @description What a member sees: the own part, whole, and nothing of anybody else's.
+         */
+        SeatOut: {
+            object: string;
+            id: string;
+            name: string;
+            alias: string;
+            deadline: string;
+            expires_at: string;
+            challenge: string;
+            report_back: string;
+            handed_in_at: string | null;
+            signpost: components["schemas"]["SignpostOut"] | null;
+            filed: components["schemas"]["FiledOut"] | null;
+            share: boolean;
+            page: components["schemas"]["MemberPageOut"] | null;
+            sheet_made: boolean;
+        };
+        /**
+         * Withdrawn
+         * @description A member's part is erased; whether a sheet was made again without it, and whether no trace is left.
+         */
+        Withdrawn: {
+            object: string;
+            sheet_made: boolean;
+            swept: boolean;
+        };
+        /**
+         * MemberIn
+         * @description Who comes, and what he or she brings.
+         */
+        MemberIn: {
+            /** @description How a member is called on the sheet: a first name will do. */
+            alias: string;
+            /** @default null */
+            function?: string | null;
+            /**
+             * @description The case, if there is one; for nobody's eyes but the member's own page.
+             * @default
+             */
+            challenge?: string;
+            /**
+             * @description What came of last time.
+             * @default
+             */
+            report_back?: string;
+            /** @default null */
+            reports_to?: string | null;
+        };
+        /**
+         * SheetRequest
+         * @description A group, a slot, and how it wants to work.
+         */
+        SheetRequest: {
+            /** @description 1 to 9. */
+            members: components["schemas"]["MemberIn"][];
+            /** @description The slot, in whole minutes; the sheet fills it exactly. */
+            minutes: number;
+            /**
+             * @description `auto`, or the id of a protocol (`GET /v1/protocols`).
+             * @default auto
+             */
+            protocol?: string;
+            /** @default null */
+            rounds?: number | null;
+            /**
+             * @description How well they know one another.
+             * @default some
+             */
+            trust?: components["schemas"]["Trust"];
+            /** @default null */
+            matter?: components["schemas"]["Matter"] | null;
+            /** @default null */
+            language?: string | null;
+            /** @default auto */
+            engine?: components["schemas"]["Engine"];
+            /** @default null */
+            country?: string | null;
+            /** @default false */
+            override_reporting_line?: boolean;
+            /**
+             * @description For HTML and PDF: A4 or letter.
+             * @default A4
+             */
+            paper?: string;
+            /**
+             * @description Whether the members' own pages are printed behind the sheet.
+             * @default true
+             */
+            member_pages?: boolean;
+            /** @default null */
+            starts_at?: string | null;
+            /**
+             * @description For a calendar entry, such as Europe/Berlin.
+             * @default UTC
+             */
+            time_zone?: string;
+            /**
+             * @description For a calendar entry: an alarm for each phase.
+             * @default false
+             */
+            alarms?: boolean;
+        };
+        /**
+         * StepOut
+         * @description A phase as it is run; `starts_at` in minutes from the beginning.
+         */
+        StepOut: {
+            name: string;
+            kind: string;
+            minutes: number;
+            starts_at: number;
+            speaks: string[];
+            silent: string[];
+            instruction: string;
+            questions: components["schemas"]["QuestionOut"][];
+        };
+        /**
+         * RoundOut
+         * @description A case: whose it is, who holds which role, how it goes.
+         */
+        RoundOut: {
+            case_giver: string;
+            roles: {
+                [key: string]: string;
+            };
+            phases: components["schemas"]["StepOut"][];
+        };
+        /**
+         * ThemeOut
+         * @description What several brought, in words of the library, and questions for all.
+         */
+        ThemeOut: {
+            text: string;
+            questions: components["schemas"]["QuestionOut"][];
+        };
+        /**
+         * CarriedOut
+         * @description What a member marked to share of what came of the last session, word for word.
+         */
+        CarriedOut: {
+            alias: string;
+            tried: string;
+            happened: string;
+            learned: string;
+        };
+        /**
+         * RoleOut
+         * @description What a role does.
+         */
+        RoleOut: {
+            title: string;
+            does: string;
+        };
+        /**
+         * SheetOut
+         * @description A session that a group runs by itself.
+         */
         SheetOut: {
             object: string;
             protocol: string;
@@ -1226,184 +1680,92 @@ export interface components {
             language: string;
         };
         /**
-         * SheetRequest
-         * @example {
-         *       "members": [
-         *         {
-         *           "alias": "Ruth",
-         *           "function": "warehouse",
-         *           "challenge": "I run the warehouse, and transport planning changes the load plan after my people have built the pallets. On Thursday I told the planner in front of everyone that he is the king of the computer. Everybody laughed. He did not. Now he only writes e-mails with my boss in copy. I won that day but I lost something, and I did not ask when he gets the orders himself."
-         *         },
-         *         {
-         *           "alias": "Anselm",
-         *           "function": "sales"
-         *         },
-         *         {
-         *           "alias": "Noor",
-         *           "function": "transport planning"
-         *         },
-         *         {
-         *           "alias": "Piet",
-         *           "function": "customer service"
-         *         }
-         *       ],
-         *       "minutes": 60
-         *     }
+         * ProtocolOut
+         * @description A way in which a group helps one of its members think.
          */
-        SheetRequest: {
-            /** @description 1 to 9. */
-            members: components["schemas"]["MemberIn"][];
-            /** @description The slot, in whole minutes; the sheet fills it exactly. */
-            minutes: number;
-            /**
-             * @description `auto`, or the id of a protocol (`GET /v1/protocols`).
-             * @default auto
-             */
-            protocol?: string;
-            /** @description How many cases; as many as the slot holds if left out. */
-            rounds?: number | null;
-            /** @description How well they know one another. */
-            trust?: components["schemas"]["Trust"];
-            /** @description Whether they bring several matters, share one, or meet for one member's. */
-            matter?: components["schemas"]["Matter"] | null;
-            /** @description A BCP 47 language tag, such as en or de-AT. */
-            language?: string | null;
-            engine?: components["schemas"]["Engine"];
-            country?: string | null;
-            /** @default false */
-            override_reporting_line?: boolean;
-            /**
-             * @description For HTML and PDF: A4 or letter.
-             * @default A4
-             */
-            paper?: string;
-            /**
-             * @description Whether the members' own pages are printed behind the sheet.
-             * @default true
-             */
-            member_pages?: boolean;
-            /** @description For a calendar entry: local time, such as 2026-12-12T10:00. */
-            starts_at?: string | null;
-            /**
-             * @description For a calendar entry, such as Europe/Berlin.
-             * @default UTC
-             */
-            time_zone?: string;
-            /**
-             * @description For a calendar entry: an alarm for each phase.
-             * @default false
-             */
-            alarms?: boolean;
-        };
-        /** SignpostOut */
-        SignpostOut: {
-            flag: components["schemas"]["Flag"];
-            text: string;
-            emergency: string | null;
-            help: components["schemas"]["HelpOut"][];
-        };
-        /**
-         * Skill
-         * @description The seven skills of collaboration (Carucci and Velasquez, 2022).
-         * @enum {string}
-         */
-        Skill: "active_listening" | "managing_conflict" | "shared_problem_solving" | "self_regulation" | "humility" | "curiosity" | "care";
-        /** SourceIn */
-        SourceIn: {
-            author: string;
-            title: string;
-            year: string;
-        };
-        /** SourceOut */
-        SourceOut: {
-            author: string;
-            title: string;
-            year: string;
-        };
-        /** SpanOut */
-        SpanOut: {
-            start: number;
-            end: number;
-        };
-        /**
-         * Stage
-         * @description Where in a conversation it belongs.
-         * @enum {string}
-         */
-        Stage: "open" | "explore" | "deepen" | "close";
-        /** StepOut */
-        StepOut: {
-            name: string;
-            kind: string;
-            minutes: number;
-            starts_at: number;
-            speaks: string[];
-            silent: string[];
-            instruction: string;
-            questions: components["schemas"]["QuestionOut"][];
-        };
-        /** SummaryOut */
-        SummaryOut: {
-            object: string;
+        ProtocolOut: {
             id: string;
-            seen: string;
-            to_try: string;
-            to_peers: string;
-            report_backs: components["schemas"]["ReportOut"][];
-            edited: boolean;
-        };
-        /** SummaryRequest */
-        SummaryRequest: {
-            /** @default  */
-            seen?: string;
-            /** @default  */
-            to_try?: string;
-            /** @default  */
-            to_peers?: string;
-        };
-        /** ThemeOut */
-        ThemeOut: {
-            text: string;
-            questions: components["schemas"]["QuestionOut"][];
-        };
-        /**
-         * Trust
-         * @description How well they know one another.
-         * @default some
-         * @enum {string}
-         */
-        Trust: "new" | "some" | "high";
-        /** VerdictOut */
-        VerdictOut: {
-            accept: boolean;
-            reason: components["schemas"]["Reason"] | null;
-            rule: string | null;
-            span: components["schemas"]["SpanOut"] | null;
-            message: string;
-            language: string;
-            scope: string;
-            findings: components["schemas"]["FindingOut"][];
-            likely: {
+            title: string;
+            when: string;
+            people: {
                 [key: string]: number;
             };
+            rounds: {
+                [key: string]: number;
+            };
+            minutes: {
+                [key: string]: number;
+            };
+            ideas: string;
+            sources: string[];
         };
-        /**
-         * Voice
-         * @description Whose words a span of a write-up is: the manager about himself or herself, words somebody spoke, or neither.
-         * @enum {string}
-         */
-        Voice: "any" | "own" | "said";
-        /** Withdrawn */
-        Withdrawn: {
-            object: string;
-            sheet_made: boolean;
-            swept: boolean;
+        /** @description One message of a stream. */
+        ReflectionEvent: {
+            id: string;
+            /** @constant */
+            event: "opened";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "signpost";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "notice";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "acknowledged";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "offered";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "asked";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "closed";
+            data: string;
+        } | {
+            id: string;
+            /** @constant */
+            event: "failed";
+            data: string;
         };
     };
     responses: never;
-    parameters: never;
+    parameters: {
+        /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+        "X-Request-ID": string;
+        /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+        "Idempotency-Key": string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The id of this request: what was sent as X-Request-ID if it is a plain one, else one of the service's. */
+        "X-Request-ID": string;
+        /** @description Where the caller stands: what is left, and the seconds until there is room again (draft-ietf-httpapi-ratelimit-headers-10). */
+        RateLimit: string;
+        /** @description How many requests in how many seconds. */
+        "RateLimit-Policy": string;
+        /** @description Seconds after which it makes sense to try again. */
+        "Retry-After": string;
+        /** @description `true` where this is the stored answer to an earlier request with the same Idempotency-Key. */
+        "Idempotency-Replayed": string;
+        /** @description How to say who asks. */
+        "WWW-Authenticate": string;
+        /** @description The address of what was made. */
+        Location: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -1411,20 +1773,29 @@ export interface operations {
     list_reflections: {
         parameters: {
             query?: {
-                /** @description How many, 1 to 100. */
+                /**
+                 * @description How many, 1 to 100.
+                 * @example 20
+                 */
                 limit?: number;
                 /** @description `next` of the page before. */
-                after?: string | null;
+                after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description What the caller keeps */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1434,6 +1805,9 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1443,6 +1817,41 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1452,6 +1861,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1461,6 +1873,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1472,7 +1888,12 @@ export interface operations {
     reflect: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1485,15 +1906,41 @@ export interface operations {
             /** @description The answer */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReflectionAnswer"];
+                    /**
+                     * @example id: 1
+                     *     event: opened
+                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "d764c7effdbc", "guard": "2"}, "kept": null}
+                     *
+                     *     id: 2
+                     *     event: acknowledged
+                     *     data: {"text": "You write \"Everybody laughed\", and \"Now he only writes e-mails with my boss in copy\".", "evidence": [{"quote": "Everybody laughed", "start": 195, "end": 212, "of": "/challenge"}, {"quote": "Now he only writes e-mails with my boss in copy", "start": 226, "end": 273, "of": "/challenge"}]}
+                     *
+                     *     id: 3
+                     *     event: asked
+                     *     data: {"question": {"id": "q1", "text": "What changes for you, now that \"I won that day but I lost something\" is written?", "skill": "self_regulation", "about": "self", "perspective": "own", "form": "humble", "source": "bank", "evidence": [{"quote": "I won that day but I lost something", "start": 275, "end": 310, "of": "/challenge"}], "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities"}]}, "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities", "excerpt": "On Monday the gritting depot is told that covering every road comes before everything. On Thursday it is saving salt. From the yard this is plain fickleness. From the floor above it may have been two phone calls, from two people to whom the boss answers, and only one of them could be mentioned.", "score": 0.5278, "sources": [{"author": "John J. Gabarro and John P. Kotter", "title": "Managing Your Boss", "year": "1980"}, {"author": "Barry Oshry", "title": "Seeing Systems", "year": "1995"}]}]}
+                     *
+                     *     id: 4
+                     *     event: closed
+                     *     data: {"outcome": "complete", "coverage": {"skills": ["self_regulation", "managing_conflict", "care"], "about": ["self", "situation", "outcome"], "perspectives": ["own", "other"]}, "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities", "excerpt": "On Monday the gritting depot is told that covering every road comes before everything. On Thursday it is saving salt. From the yard this is plain fickleness. From the floor above it may have been two phone calls, from two people to whom the boss answers, and only one of them could be mentioned.", "score": 0.5278, "sources": [{"author": "John J. Gabarro and John P. Kotter", "title": "Managing Your Boss", "year": "1980"}, {"author": "Barry Oshry", "title": "Seeing Systems", "year": "1995"}]}, {"id": "everyone-in-copy#three-messages-in-a-folder", "title": "Everyone in copy", "excerpt": "Friedrich Glasl drew conflict as a staircase that leads downwards: positions harden, then deeds replace talk, then allies are gathered and people begin to fear for their good name. Bringing in a boss is a step on those stairs. It does not feel like one.", "score": 0.524, "sources": [{"author": "Erving Goffman", "title": "The Presentation of Self in Everyday Life", "year": "1959"}, {"author": "Friedrich Glasl", "title": "Confronting Conflict", "year": "1999"}]}, {"id": "the-minute-before-sending#twenty-past-ten-at-night", "title": "The minute before sending", "excerpt": "The message is finished. It is accurate and rather well put, and the facilities manager of a shopping centre has read it through four times with rising satisfaction. She has also, she notices, taken out the word \"unfortunately\" and put it back. Rereading at such a moment is done from the writer's chair.", "score": 0.4711, "sources": [{"author": "James J. Gross", "title": "The Emerging Field of Emotion Regulation: An Integrative Review", "year": "1998"}, {"author": "Daniel Kahneman", "title": "Thinking, Fast and Slow", "year": "2011"}]}], "privacy": {"left_process": false, "to": null, "masked": {}, "stored": false, "retention": null}, "usage": {"drafts_refused": 0, "milliseconds": 70}}
+                     */
+                    "text/event-stream": string;
                 };
             };
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1503,6 +1950,32 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is being answered */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1512,6 +1985,10 @@ export interface operations {
             /** @description The challenge is too long */
             413: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1521,15 +1998,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is too little to reflect on */
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is too little to reflect on; This Idempotency-Key stands for another request */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1539,6 +2047,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1548,15 +2059,23 @@ export interface operations {
             /** @description The language model did not do */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is more to do than can be done in good time; The place where things are kept is busy */
+            /** @description There is more to do than can be done in good time; The place where things are kept is busy; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1566,6 +2085,10 @@ export interface operations {
             /** @description The language model took too long */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1577,7 +2100,12 @@ export interface operations {
     check: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1590,6 +2118,10 @@ export interface operations {
             /** @description The verdicts */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1599,6 +2131,58 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is being answered */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1608,6 +2192,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This Idempotency-Key stands for another request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1617,6 +2241,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept cannot be reached just now */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1628,19 +2268,43 @@ export interface operations {
     about: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Who answers here, where texts go, what is kept */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AboutOut"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1648,21 +2312,43 @@ export interface operations {
     live: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Is the process alive? */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: string;
-                    };
+                    "application/json": components["schemas"]["Alive"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1670,21 +2356,54 @@ export interface operations {
     ready: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Can it answer, and with what? */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["ReadyOut"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is being stopped */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1692,21 +2411,46 @@ export interface operations {
     problems: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Each code */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        [key: string]: unknown;
+                        [key: string]: components["schemas"]["MeaningOut"];
                     };
+                    "text/html": string;
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1714,38 +2458,60 @@ export interface operations {
     problem: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The code of a problem.
+                 * @example challenge-too-thin
+                 */
                 code: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description What it means */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["MeaningOut"];
+                    "text/html": string;
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description There is nothing at this address */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1753,8 +2519,17 @@ export interface operations {
     reply: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example r_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
@@ -1768,15 +2543,41 @@ export interface operations {
             /** @description The answer */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReflectionAnswer"];
+                    /**
+                     * @example id: 1
+                     *     event: opened
+                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "d764c7effdbc", "guard": "2"}, "kept": null}
+                     *
+                     *     id: 2
+                     *     event: acknowledged
+                     *     data: {"text": "You write \"Everybody laughed\", and \"Now he only writes e-mails with my boss in copy\".", "evidence": [{"quote": "Everybody laughed", "start": 195, "end": 212, "of": "/challenge"}, {"quote": "Now he only writes e-mails with my boss in copy", "start": 226, "end": 273, "of": "/challenge"}]}
+                     *
+                     *     id: 3
+                     *     event: asked
+                     *     data: {"question": {"id": "q1", "text": "What changes for you, now that \"I won that day but I lost something\" is written?", "skill": "self_regulation", "about": "self", "perspective": "own", "form": "humble", "source": "bank", "evidence": [{"quote": "I won that day but I lost something", "start": 275, "end": 310, "of": "/challenge"}], "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities"}]}, "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities", "excerpt": "On Monday the gritting depot is told that covering every road comes before everything. On Thursday it is saving salt. From the yard this is plain fickleness. From the floor above it may have been two phone calls, from two people to whom the boss answers, and only one of them could be mentioned.", "score": 0.5278, "sources": [{"author": "John J. Gabarro and John P. Kotter", "title": "Managing Your Boss", "year": "1980"}, {"author": "Barry Oshry", "title": "Seeing Systems", "year": "1995"}]}]}
+                     *
+                     *     id: 4
+                     *     event: closed
+                     *     data: {"outcome": "complete", "coverage": {"skills": ["self_regulation", "managing_conflict", "care"], "about": ["self", "situation", "outcome"], "perspectives": ["own", "other"]}, "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities", "excerpt": "On Monday the gritting depot is told that covering every road comes before everything. On Thursday it is saving salt. From the yard this is plain fickleness. From the floor above it may have been two phone calls, from two people to whom the boss answers, and only one of them could be mentioned.", "score": 0.5278, "sources": [{"author": "John J. Gabarro and John P. Kotter", "title": "Managing Your Boss", "year": "1980"}, {"author": "Barry Oshry", "title": "Seeing Systems", "year": "1995"}]}, {"id": "everyone-in-copy#three-messages-in-a-folder", "title": "Everyone in copy", "excerpt": "Friedrich Glasl drew conflict as a staircase that leads downwards: positions harden, then deeds replace talk, then allies are gathered and people begin to fear for their good name. Bringing in a boss is a step on those stairs. It does not feel like one.", "score": 0.524, "sources": [{"author": "Erving Goffman", "title": "The Presentation of Self in Everyday Life", "year": "1959"}, {"author": "Friedrich Glasl", "title": "Confronting Conflict", "year": "1999"}]}, {"id": "the-minute-before-sending#twenty-past-ten-at-night", "title": "The minute before sending", "excerpt": "The message is finished. It is accurate and rather well put, and the facilities manager of a shopping centre has read it through four times with rising satisfaction. She has also, she notices, taken out the word \"unfortunately\" and put it back. Rereading at such a moment is done from the writer's chair.", "score": 0.4711, "sources": [{"author": "James J. Gross", "title": "The Emerging Field of Emotion Regulation: An Integrative Review", "year": "1998"}, {"author": "Daniel Kahneman", "title": "Thinking, Fast and Slow", "year": "2011"}]}], "privacy": {"left_process": false, "to": null, "masked": {}, "stored": false, "retention": null}, "usage": {"drafts_refused": 0, "milliseconds": 70}}
+                     */
+                    "text/event-stream": string;
                 };
             };
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1786,6 +2587,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1795,15 +2608,37 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something else was written at the same moment; These words are there already; The conversation has its most exchanges */
+            /** @description Something else was written at the same moment; These words are there already; The conversation has its most exchanges; The same request is being answered */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1813,6 +2648,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This Idempotency-Key stands for another request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1822,6 +2697,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1831,6 +2709,10 @@ export interface operations {
             /** @description The language model did not do */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1840,6 +2722,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1849,6 +2735,10 @@ export interface operations {
             /** @description The language model took too long */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1860,8 +2750,17 @@ export interface operations {
     report_back: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example r_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
@@ -1875,15 +2774,41 @@ export interface operations {
             /** @description The answer */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReflectionAnswer"];
+                    /**
+                     * @example id: 1
+                     *     event: opened
+                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "d764c7effdbc", "guard": "2"}, "kept": null}
+                     *
+                     *     id: 2
+                     *     event: acknowledged
+                     *     data: {"text": "You write \"Everybody laughed\", and \"Now he only writes e-mails with my boss in copy\".", "evidence": [{"quote": "Everybody laughed", "start": 195, "end": 212, "of": "/challenge"}, {"quote": "Now he only writes e-mails with my boss in copy", "start": 226, "end": 273, "of": "/challenge"}]}
+                     *
+                     *     id: 3
+                     *     event: asked
+                     *     data: {"question": {"id": "q1", "text": "What changes for you, now that \"I won that day but I lost something\" is written?", "skill": "self_regulation", "about": "self", "perspective": "own", "form": "humble", "source": "bank", "evidence": [{"quote": "I won that day but I lost something", "start": 275, "end": 310, "of": "/challenge"}], "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities"}]}, "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities", "excerpt": "On Monday the gritting depot is told that covering every road comes before everything. On Thursday it is saving salt. From the yard this is plain fickleness. From the floor above it may have been two phone calls, from two people to whom the boss answers, and only one of them could be mentioned.", "score": 0.5278, "sources": [{"author": "John J. Gabarro and John P. Kotter", "title": "Managing Your Boss", "year": "1980"}, {"author": "Barry Oshry", "title": "Seeing Systems", "year": "1995"}]}]}
+                     *
+                     *     id: 4
+                     *     event: closed
+                     *     data: {"outcome": "complete", "coverage": {"skills": ["self_regulation", "managing_conflict", "care"], "about": ["self", "situation", "outcome"], "perspectives": ["own", "other"]}, "guidance": [{"id": "the-boss-who-changes-priorities#two-phone-calls-nobody-at-the-depot-heard", "title": "The boss who changes priorities", "excerpt": "On Monday the gritting depot is told that covering every road comes before everything. On Thursday it is saving salt. From the yard this is plain fickleness. From the floor above it may have been two phone calls, from two people to whom the boss answers, and only one of them could be mentioned.", "score": 0.5278, "sources": [{"author": "John J. Gabarro and John P. Kotter", "title": "Managing Your Boss", "year": "1980"}, {"author": "Barry Oshry", "title": "Seeing Systems", "year": "1995"}]}, {"id": "everyone-in-copy#three-messages-in-a-folder", "title": "Everyone in copy", "excerpt": "Friedrich Glasl drew conflict as a staircase that leads downwards: positions harden, then deeds replace talk, then allies are gathered and people begin to fear for their good name. Bringing in a boss is a step on those stairs. It does not feel like one.", "score": 0.524, "sources": [{"author": "Erving Goffman", "title": "The Presentation of Self in Everyday Life", "year": "1959"}, {"author": "Friedrich Glasl", "title": "Confronting Conflict", "year": "1999"}]}, {"id": "the-minute-before-sending#twenty-past-ten-at-night", "title": "The minute before sending", "excerpt": "The message is finished. It is accurate and rather well put, and the facilities manager of a shopping centre has read it through four times with rising satisfaction. She has also, she notices, taken out the word \"unfortunately\" and put it back. Rereading at such a moment is done from the writer's chair.", "score": 0.4711, "sources": [{"author": "James J. Gross", "title": "The Emerging Field of Emotion Regulation: An Integrative Review", "year": "1998"}, {"author": "Daniel Kahneman", "title": "Thinking, Fast and Slow", "year": "2011"}]}], "privacy": {"left_process": false, "to": null, "masked": {}, "stored": false, "retention": null}, "usage": {"drafts_refused": 0, "milliseconds": 70}}
+                     */
+                    "text/event-stream": string;
                 };
             };
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1893,6 +2818,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1902,15 +2839,37 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something else was written at the same moment */
+            /** @description Something else was written at the same moment; The same request is being answered */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1920,6 +2879,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This Idempotency-Key stands for another request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1929,6 +2928,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1938,6 +2940,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1949,41 +2955,48 @@ export interface operations {
     read_reflection: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example r_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description A kept reflection, whole */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReflectionKept"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
-                };
-            };
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1993,6 +3006,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2002,6 +3041,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2011,6 +3053,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2022,41 +3068,48 @@ export interface operations {
     erase_reflection: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example r_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Erase a kept reflection */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Erasure"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
-                };
-            };
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2066,6 +3119,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2075,6 +3154,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2084,6 +3166,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2095,41 +3181,50 @@ export interface operations {
     read_summary: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example r_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The summary */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/json": components["schemas"]["SummaryOut"];
+                    "text/markdown": string;
+                    "text/plain": string;
                 };
             };
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2139,6 +3234,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2148,6 +3269,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2157,6 +3281,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2168,8 +3296,15 @@ export interface operations {
     edit_summary: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example r_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
@@ -2180,9 +3315,12 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Put the summary as its writer wants it */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2192,6 +3330,9 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2201,6 +3342,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2210,6 +3363,9 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2219,6 +3375,21 @@ export interface operations {
             /** @description Something else was written at the same moment */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2228,6 +3399,32 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2237,6 +3434,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2246,6 +3446,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2257,15 +3461,21 @@ export interface operations {
     erase_me: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Erase all that the caller keeps */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2275,6 +3485,41 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2284,6 +3529,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2293,6 +3541,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2304,7 +3556,10 @@ export interface operations {
     export_me: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2313,15 +3568,53 @@ export interface operations {
             /** @description One reflection a line */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": components["schemas"]["ReflectionKept"];
+                    "application/x-ndjson": string;
                 };
             };
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2331,6 +3624,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2340,6 +3636,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2351,7 +3651,12 @@ export interface operations {
     make_sheet: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2364,15 +3669,62 @@ export interface operations {
             /** @description The sheet */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SheetOut"];
+                    "text/markdown": string;
+                    "text/html": string;
+                    "application/pdf": unknown;
+                    "text/calendar": string;
                 };
             };
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is being answered */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2382,6 +3734,10 @@ export interface operations {
             /** @description The challenge is too long */
             413: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2391,15 +3747,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol */
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol; This Idempotency-Key stands for another request */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2409,15 +3796,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is more to do than can be done in good time */
+            /** @description There is more to do than can be done in good time; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2429,19 +3823,43 @@ export interface operations {
     protocols: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The ways in which a group can work */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProtocolOut"][];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something here failed */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2449,7 +3867,12 @@ export interface operations {
     convene: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2462,6 +3885,11 @@ export interface operations {
             /** @description The session */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2471,6 +3899,10 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2480,6 +3912,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2489,15 +3933,37 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing is kept here */
+            /** @description Nothing is kept here; The same request is being answered */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2507,15 +3973,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol */
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol; This Idempotency-Key stands for another request */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2525,6 +4022,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2534,6 +4034,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2545,41 +4049,60 @@ export interface operations {
     read_session: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Who has handed in */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SessionOut"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description Whoever asks for this has to be somebody */
+            401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2589,6 +4112,32 @@ export interface operations {
             /** @description Nothing is kept here */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2598,6 +4147,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2607,6 +4159,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2618,41 +4174,60 @@ export interface operations {
     erase_session: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Erase a session with all that was handed in */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Erasure"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description Whoever asks for this has to be somebody */
+            401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2662,6 +4237,32 @@ export interface operations {
             /** @description Nothing is kept here */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2671,6 +4272,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2680,6 +4284,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2690,42 +4298,83 @@ export interface operations {
     };
     read_session_sheet: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description The paper of what is printed.
+                 * @example letter
+                 */
+                paper?: "A4" | "letter";
+            };
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The group's part */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["SheetOut"];
+                    "text/markdown": string;
+                    "text/html": string;
+                    "application/pdf": unknown;
+                    "text/calendar": string;
                 };
             };
-            /** @description Bad request syntax or unsupported method */
+            /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2735,6 +4384,32 @@ export interface operations {
             /** @description Nothing is kept here */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2744,6 +4419,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2753,6 +4431,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2764,8 +4446,17 @@ export interface operations {
     make_session_sheet: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
             };
             cookie?: never;
@@ -2775,48 +4466,94 @@ export interface operations {
             /** @description The group's part */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SheetOut"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description Whoever asks for this has to be somebody */
+            401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing is kept here */
+            /** @description Nothing is kept here; The same request is being answered */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol */
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The group is too small or too large; The slot does not fit; Two members go by one name; One member leads another; There is no such protocol; This Idempotency-Key stands for another request */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2826,6 +4563,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2835,6 +4575,10 @@ export interface operations {
             /** @description There is more to do than can be done in good time; What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2845,43 +4589,82 @@ export interface operations {
     };
     read_seat: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The paper of what is printed. */
+                paper?: "A4" | "letter";
+            };
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
+                /**
+                 * @description The member's secret, from the invitation.
+                 * @example mt_example1
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The own part */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["SeatOut"];
+                    "text/html": string;
                 };
             };
-            /** @description Bad request syntax or unsupported method */
+            /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2891,6 +4674,32 @@ export interface operations {
             /** @description Nothing is kept here */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2900,6 +4709,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2909,6 +4721,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2920,9 +4736,20 @@ export interface operations {
     hand_in: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
+                /**
+                 * @description The member's secret, from the invitation.
+                 * @example mt_example1
+                 */
                 token: string;
             };
             cookie?: never;
@@ -2933,9 +4760,12 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Hand in, alone */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2945,6 +4775,30 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2954,6 +4808,9 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2963,6 +4820,21 @@ export interface operations {
             /** @description It comes after the deadline; Nothing is kept here */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2972,6 +4844,32 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2981,6 +4879,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2990,6 +4891,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3001,42 +4906,65 @@ export interface operations {
     withdraw: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
+                /**
+                 * @description The member's secret, from the invitation.
+                 * @example mt_example1
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Withdraw: the own part is erased, and the sheet made again without it */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Withdrawn"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description Whoever asks for this has to be somebody */
+            401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3046,6 +4974,32 @@ export interface operations {
             /** @description Nothing is kept here */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3055,6 +5009,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3064,6 +5021,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3075,9 +5036,22 @@ export interface operations {
     file_report: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /** @description A name for this request, such as a UUID: sent again with the same one, it is not done twice. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example s_01m8example0000000000000001
+                 */
                 identifier: string;
+                /**
+                 * @description The member's secret, from the invitation.
+                 * @example mt_example1
+                 */
                 token: string;
             };
             cookie?: never;
@@ -3088,9 +5062,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Tell what came of the session */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3100,6 +5078,31 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3109,15 +5112,37 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing is kept here */
+            /** @description Nothing is kept here; The same request is being answered */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The challenge is too long */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3127,6 +5152,46 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This Idempotency-Key stands for another request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3136,6 +5201,9 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3145,6 +5213,10 @@ export interface operations {
             /** @description What is kept cannot be reached just now; The place where things are kept is busy */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3156,16 +5228,25 @@ export interface operations {
     list_guidance: {
         parameters: {
             query?: {
-                /** @description What to look for, in plain words: found by meaning, the nearest first. */
-                q?: string | null;
+                /**
+                 * @description What to look for, in plain words: found by meaning, the nearest first.
+                 * @example two shifts that blame each other
+                 */
+                q?: string;
                 /** @description Collections of your organisation's own to look into as well, with `q`. */
-                knowledge?: string[] | null;
-                /** @description How many, 1 to 100. */
+                knowledge?: string[];
+                /**
+                 * @description How many, 1 to 100.
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description `next` of the page before. */
-                after?: string | null;
+                after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3174,6 +5255,9 @@ export interface operations {
             /** @description A page of documents */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3183,6 +5267,53 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3192,15 +5323,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is more to do than can be done in good time */
+            /** @description There is more to do than can be done in good time; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3212,8 +5350,15 @@ export interface operations {
     read_guidance: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example the-handover
+                 */
                 identifier: string;
             };
             cookie?: never;
@@ -3223,30 +5368,66 @@ export interface operations {
             /** @description The document */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["GuidanceDocument"];
+                    "text/markdown": string;
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description Whoever asks for this has to be somebody */
+            401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status_code: number;
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing at this address */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3256,6 +5437,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept cannot be reached just now */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3267,22 +5464,31 @@ export interface operations {
     list_questions: {
         parameters: {
             query?: {
-                /** @description active_listening, managing_conflict, shared_problem_solving, self_regulation, humility, curiosity, care. */
-                skill?: string | null;
+                /**
+                 * @description active_listening, managing_conflict, shared_problem_solving, self_regulation, humility, curiosity, care.
+                 * @example curiosity
+                 */
+                skill?: components["schemas"]["Skill"];
                 /** @description self, situation, outcome. */
-                about?: string | null;
+                about?: components["schemas"]["About"];
                 /** @description own, other, shared. */
-                perspective?: string | null;
+                perspective?: components["schemas"]["Perspective"];
                 /** @description humble, diagnostic, process, systemic, scaling, clean. */
-                form?: string | null;
+                form?: components["schemas"]["Form"];
                 /** @description What to look for, in plain words: found by meaning, the nearest first. */
-                q?: string | null;
-                /** @description How many, 1 to 100. */
+                q?: string;
+                /**
+                 * @description How many, 1 to 100.
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description `next` of the page before. */
-                after?: string | null;
+                after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3291,6 +5497,9 @@ export interface operations {
             /** @description A page of questions */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3300,6 +5509,53 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks for this has to be somebody */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3309,15 +5565,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is more to do than can be done in good time */
+            /** @description There is more to do than can be done in good time; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3329,9 +5592,20 @@ export interface operations {
     read_document: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example back-from-leave
+                 */
                 identifier: string;
+                /**
+                 * @description The collection: 1 to 63 small letters, digits and dashes.
+                 * @example plant-north
+                 */
                 name: string;
             };
             cookie?: never;
@@ -3341,15 +5615,22 @@ export interface operations {
             /** @description The document */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["GuidanceDocument"];
+                    "text/markdown": string;
                 };
             };
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3359,6 +5640,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3368,6 +5661,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3377,15 +5696,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The collection does not answer just now; Another is writing to this collection */
+            /** @description The collection does not answer just now; Another is writing to this collection; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3397,9 +5723,20 @@ export interface operations {
     put_document: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example back-from-leave
+                 */
                 identifier: string;
+                /**
+                 * @description The collection: 1 to 63 small letters, digits and dashes.
+                 * @example plant-north
+                 */
                 name: string;
             };
             cookie?: never;
@@ -3413,6 +5750,9 @@ export interface operations {
             /** @description It took the place of another, or was there already */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3422,6 +5762,9 @@ export interface operations {
             /** @description It is new */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3431,6 +5774,9 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3440,6 +5786,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3449,6 +5807,9 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3458,6 +5819,9 @@ export interface operations {
             /** @description The challenge is too long */
             413: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3467,6 +5831,19 @@ export interface operations {
             /** @description The body is not JSON */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3476,6 +5853,22 @@ export interface operations {
             /** @description The document is not as guidance has to be */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3485,15 +5878,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No vector can be made just now; The collection does not answer just now; Another is writing to this collection */
+            /** @description No vector can be made just now; The collection does not answer just now; Another is writing to this collection; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3505,9 +5905,20 @@ export interface operations {
     erase_document: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The id, as the service or its writer gave it.
+                 * @example back-from-leave
+                 */
                 identifier: string;
+                /**
+                 * @description The collection: 1 to 63 small letters, digits and dashes.
+                 * @example plant-north
+                 */
                 name: string;
             };
             cookie?: never;
@@ -3517,6 +5928,9 @@ export interface operations {
             /** @description It is gone */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3526,6 +5940,9 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3535,6 +5952,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3544,6 +5973,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3553,15 +6008,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The collection does not answer just now; Another is writing to this collection */
+            /** @description The collection does not answer just now; Another is writing to this collection; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3573,13 +6035,23 @@ export interface operations {
     list_documents: {
         parameters: {
             query?: {
-                /** @description How many, 1 to 100. */
+                /**
+                 * @description How many, 1 to 100.
+                 * @example 20
+                 */
                 limit?: number;
                 /** @description `next` of the page before. */
-                after?: string | null;
+                after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The collection: 1 to 63 small letters, digits and dashes.
+                 * @example plant-north
+                 */
                 name: string;
             };
             cookie?: never;
@@ -3589,6 +6061,9 @@ export interface operations {
             /** @description A page */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3598,6 +6073,9 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3607,6 +6085,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3616,6 +6106,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3625,15 +6141,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The collection does not answer just now; Another is writing to this collection */
+            /** @description The collection does not answer just now; Another is writing to this collection; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3645,8 +6168,15 @@ export interface operations {
     erase_collection: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
             path: {
+                /**
+                 * @description The collection: 1 to 63 small letters, digits and dashes.
+                 * @example plant-north
+                 */
                 name: string;
             };
             cookie?: never;
@@ -3656,6 +6186,9 @@ export interface operations {
             /** @description It is gone */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3665,6 +6198,9 @@ export interface operations {
             /** @description The request is not what the contract says */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3674,6 +6210,18 @@ export interface operations {
             /** @description Whoever asks for this has to be somebody */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This key is not for that */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3683,6 +6231,32 @@ export interface operations {
             /** @description There is nothing of that name */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This service does not answer to that name */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3692,15 +6266,22 @@ export interface operations {
             /** @description Something here failed */
             500: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The collection does not answer just now; Another is writing to this collection */
+            /** @description The collection does not answer just now; Another is writing to this collection; What is kept cannot be reached just now */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
