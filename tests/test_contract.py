@@ -297,8 +297,19 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_goes_wrong_is_a_problem_document(client, kind):
+def test_what_goes_wrong_is_a_problem_document(served, kind):
     """With the caller's id in its header and its body, and when to try again where that makes sense."""
+    with httpx.Client(base_url=served, timeout=60) as client:
+        refused(client, kind)
+
+
+def test_what_is_no_text_is_refused_before_a_database_is_asked(client):
+    """PostgreSQL takes no NUL, and would seem not to answer."""
+    for kind in ("nothing kept", "NUL in an address", "half a letter in an address", "NUL as a cursor"):
+        refused(client, kind)
+
+
+def refused(client, kind):
     method, path, sent, status, code = WRONG[kind]
     headers = {**sent.get("headers", {}), "x-request-id": "from-the-caller.1"}
     body = problem(client.request(method, path, **{**sent, "headers": headers}), status, code)

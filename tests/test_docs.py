@@ -64,3 +64,11 @@ def test_nothing_names_a_registry_host_or_a_folder_of_some_machine():
     for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml", "Makefile"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"https?://|--index-url|--find-links|file://", text), name
+
+
+@pytest.mark.parametrize("page", [path for path in PAGES if path.parent.name == "docs"], ids=lambda path: path.stem)
+def test_links_between_the_pages_lead_to_a_heading_that_is_there(served, page):
+    """As the service shows them."""
+    shown = httpx.get(f"{served}/docs/{page.stem}").raise_for_status().text
+    for name, heading in re.findall(r'href="/docs/([a-z]+)#([^"]+)"', shown):
+        assert f'id="{heading}"' in httpx.get(f"{served}/docs/{name}").raise_for_status().text, (name, heading)

@@ -113,7 +113,7 @@ def test_it_tries_again_and_ends_as_the_other_clients_do(tmp_path):
 SEARCHED = """
 import { Coach, Refused } from "./coach.js";
 const coach = new Coach({ baseUrl: "http://127.0.0.1:8000" });
-const query = { q: "coming back from leave & after", knowledge: ["acme", "beta"], after: null };
+const query = { q: "coming back from leave & after", knowledge: ["acme", "beta"] };
 for (const one of (await coach.request("get", "/v1/guidance", { query })).data) console.log(one.title);
 try {
   await coach.request("delete", "/v1/knowledge/{name}/documents/{identifier}", { path: { name: "acme", identifier: "a/b" } });

@@ -285,7 +285,7 @@ def test_the_documentation_page_asks_no_other_host(client):
     document = client.get("/schema/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     operation = document["paths"]["/v1/reflections"]["post"]
-    assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "415", "421", "422", "429", "500", "502", "503", "504"}
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "409", "413", "415", "421", "422", "429", "500", "502", "503", "504"}
     assert operation["responses"]["200"]["content"]["application/json"]["examples"]
     assert operation["requestBody"]["content"]["application/json"]["examples"]
     page = client.get("/schema").text

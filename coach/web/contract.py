@@ -24,7 +24,7 @@ JSON, TEXT, EVENT_STREAM = "application/json", {"type": "string"}, "text/event-s
 
 _EVERYBODY = ("misdirected", "internal")
 _KEYED = ("unauthorized", "forbidden", "rate-limited", "journal-unavailable")
-_NAMED = tuple(code for code in CATALOGUE if code.startswith("idempotency-"))  # of requests with an Idempotency-Key
+_NAMED = ("malformed", *(code for code in CATALOGUE if code.startswith("idempotency-")))  # of requests with an Idempotency-Key
 _WITH_BODY = ("malformed", "challenge-too-long", "unsupported-media-type")
 
 OTHER_FORMS: Mapping[str, tuple[str, ...]] = {  # what an operation answers by `Accept`, beside JSON

@@ -38,13 +38,20 @@ def html(text: str) -> str:
     """A page's body. Links to other pages lead there; those to files of the project, which are not served, are left as text."""
     made = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = made.parse(text)
-    for token in tokens:
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and following:
+            token.attrs["id"] = anchor(following.content)
         if token.type == "fence":
             token.attrs["tabindex"] = "0"  # so that what is too wide can be scrolled by keyboard
         if token.children:
             token.children = list(_followable(token.children))
     body: str = made.renderer.render(tokens, made.options, {})
     return body.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>').replace("</table>", "</table></div>")
+
+
+def anchor(heading: str) -> str:
+    """What links within and between the pages call a heading: small letters and dashes, as GitHub makes them."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _followable(tokens: Iterable[Token]) -> Iterable[Token]:
