@@ -4,7 +4,7 @@ WORKDIR /src
 RUN python -m venv /opt/coach
 ENV PATH=/opt/coach/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock ./
-RUN pip install --require-hashes --requirement requirements.lock
+RUN pip install --no-deps --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY coach ./coach
 COPY knowledge ./knowledge

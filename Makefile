@@ -97,13 +97,14 @@ clean: ## remove .venv, .data and what the tools left behind
 
 .venv/.runs: .venv/bin/python requirements.lock pyproject.toml
 	@echo "Installing what the service needs (about a minute the first time)"
-	@$(PIP) install --quiet --require-hashes --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) check >/dev/null || { $(PIP) check; exit 1; }
 	@touch $@
 
 .venv/.tests: .venv/.runs requirements-dev.lock
 	@echo "Installing what the tests and checks need"
-	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 .venv/.browser: .venv/.tests

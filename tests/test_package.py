@@ -46,7 +46,7 @@ def test_an_empty_environment_with_the_wheel_gives_questions(wheel, tmp_path):
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
     install = [uv, "pip", "install", "--quiet", "--python", python]
-    subprocess.run([*install, "--require-hashes", "--requirement", ROOT / "requirements.lock"], check=True)
+    subprocess.run([*install, "--no-deps", "--require-hashes", "--requirement", ROOT / "requirements.lock"], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("COACH_", "PYTHON"))}
     command = [tmp_path / "venv" / "bin" / "coach", "reflect", "--json"]
