@@ -18,4 +18,6 @@ def problems() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(problems()) if typescript.there() else print("no npm: the OpenAPI document is not linted"))
+    if typescript.there():
+        sys.exit("\n".join(problems()) or None)
+    print("no npm: the OpenAPI document is not linted")
