@@ -46,7 +46,7 @@ def html(text: str) -> str:
         if token.children:
             token.children = list(_followable(token.children))
     body: str = made.renderer.render(tokens, made.options, {})
-    return body.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>').replace("</table>", "</table></div>")
+    return body.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")
 
 
 def anchor(heading: str) -> str:
