@@ -18,7 +18,7 @@ from tests.contract.write import document
 from tests.test_keys import given
 
 CONFIG = Path(__file__).parent / "contract" / "schemathesis.toml"
-SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "45"))  # for each of the two
+SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "15"))  # for each of the two
 pytestmark = [pytest.mark.schemathesis, pytest.mark.timeout(SECONDS + 240)]
 
 
