@@ -215,7 +215,7 @@ async def test_what_fails_comes_again_for_about_a_day_and_then_the_webhook_is_of
         for taken in await outbox.take(1):
             at.append(clock.now)
             await deliver(taken, outbox, courier, clock, lambda: 0.5)
-        clock.now += timedelta(seconds=5)
+        clock.now += timedelta(seconds=15)
     waits = [(after - before).total_seconds() for before, after in pairwise(at)]
     assert waits == [15 * 4**number for number in range(7)]
     assert timedelta(hours=22) < at[-1] - at[0] < timedelta(hours=24)
