@@ -11,9 +11,7 @@ import pytest
 import redis as redis_client
 
 from coach.bootstrap import keyring
-from coach.keys import Key
 from coach.settings import Settings
-from coach.store.journal import utc_now
 from coach.web import replays as remembering
 from coach.web.limits import pool_of
 from coach.web.replays import DAY, Answer, Memory, Named, Replays
@@ -207,7 +205,6 @@ def test_a_key_is_told_by_its_name():
     assert one.owner == other.owner
     assert one.place != other.place
     assert one.key != other.key
-    assert Key("hr", utc_now()).name == "hr"
 
 
 def test_a_stream_that_broke_off_is_not_an_answer(coach, place):

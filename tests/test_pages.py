@@ -1,6 +1,7 @@
 """The pages of a group in a real browser: made, handed in, printed, run; by keyboard, on a phone, in the dark, without a line."""
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import breaches
 from tests.conftest import serving
+from tests.test_keys import given
 from tests.test_meetings import FUNCTIONS
 from tests.test_prepare import CRISIS, G1, NAMES
 
@@ -210,3 +212,21 @@ def test_axe_finds_what_is_wrong(chromium):
     assert "image-alt" in found
     assert "color-contrast" in found
     page.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_host_is_asked_for_a_key_where_keys_were_given_out(remembering_coach, open_page, database):
+    """The field comes when the service wants one, and with the key the group is invited."""
+    secret = []
+    aside = threading.Thread(target=lambda: secret.append(given(remembering_coach)))  # the browser's driver has this thread's loop
+    aside.start()
+    aside.join()
+    with serving(remembering_coach) as url:
+        page = open_page(f"{url}/host")
+        for at, name in enumerate(("Ruth", "Noor", "Piet", "Tom")):
+            page.get_by_label(f"Name of member {at + 1}").fill(name)
+        page.get_by_role("button", name="Make the invitations").click()
+        expect(page.locator("#key")).to_be_visible()
+        page.locator("#key").fill(secret[0])
+        page.get_by_role("button", name="Make the invitations").click()
+        page.wait_for_url("**/host/g_*")

@@ -23,7 +23,10 @@ export async function ask(method, path, body, headers = {}) {
   } catch {
     throw new Error("The line is down just now. Nothing you wrote is lost: it is still here, and can be sent again.");
   }
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `The service answered with ${answer.status}.`);
+  if (!answer.ok) {
+    const { detail = `The service answered with ${answer.status}.` } = await answer.json().catch(() => ({}));
+    throw Object.assign(new Error(detail), { status: answer.status });
+  }
   return answer;
 }
 

@@ -35,6 +35,15 @@ async function begin() {
   }
 }
 
+/** Where keys were given out, whoever invites needs one: the field for it comes when the service says so. */
+function askForKey(error) {
+  if (error.status === 401 || error.status === 403) {
+    $("keyed").hidden = false;
+    $("key").focus();
+  }
+  throw error;
+}
+
 async function create() {
   const members = [...$("members").children]
     .map((row) => [...row.querySelectorAll("input")].map((input) => input.value.trim()))
@@ -49,7 +58,9 @@ async function create() {
     deadline: new Date($("deadline").value).toISOString(),
   };
   if ($("starts").value) Object.assign(body, { starts_at: $("starts").value, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
-  const made = await (await ask("POST", "/v1/sessions", body)).json();
+  const key = $("key").value.trim();
+  const asked = ask("POST", "/v1/sessions", body, key ? { authorization: `Bearer ${key}` } : {});
+  const made = await (await asked.catch(askForKey)).json();
   sessionStorage.setItem(made.id, JSON.stringify(made.invitations)); // shown once on the page that follows, then forgotten
   location.assign(made.host_link);
 }
