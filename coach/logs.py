@@ -91,6 +91,9 @@ def _shaped(pattern: re.Pattern[str]) -> Kind:
     return lambda value: isinstance(value, str) and bool(pattern.fullmatch(value))
 
 
+_CAUSE = _shaped(re.compile(r"SQLITE_[A-Z_]{1,32}|[0-9A-Z]{5}"))  # as a database names what went wrong; five signs: SQLSTATE
+
+
 def _counts(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(name, str) and _RULE.fullmatch(name) and _number(count) for name, count in value.items())
 
@@ -127,6 +130,7 @@ SAFE: Mapping[str, Kind] = {
     "milliseconds": _number,
     "key": _shaped(_NAME),
     "code": _code,
+    "cause": lambda value: _error(value) or _CAUSE(value),
     "error": _error,
     "trouble": lambda value: value in set(Trouble),
     "count": _number,
@@ -184,6 +188,8 @@ def read_record(_logger: WrappedLogger, _method: str, line: EventDict) -> EventD
     arguments = line.get("positional_args")
     for key, value in zip(keys, arguments if isinstance(arguments, tuple) else (arguments,), strict=False):
         line[key] = _plain(value)
+        if isinstance(value, CoachError):
+            line["cause"] = getattr(value, "cause", None)
     line.update(event=event, level=record.levelname.lower(), logger=_module(record.name))
     if event == "unlisted":
         line["at"] = [f"{record.module}:{record.lineno}"]

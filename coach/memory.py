@@ -108,7 +108,7 @@ async def begin(challenge: Challenge, needs: Needs, memory: Memory, caller: Call
         except JournalBusy:
             raise
         except JournalFault as error:
-            log.warning("not kept: %s", error.code)
+            log.warning("not kept: %s", error)
             return NOT_KEPT
         return Keeping(kept.expires, token)
 
@@ -187,7 +187,7 @@ async def _recorded(events: AsyncGenerator[Event, None], seq: int, memory: Memor
             try:
                 await memory.journal.add(heard.opened.id, seq, Entry(memory.now(), heard.answer(heard.opened.provenance)))
             except JournalFault as error:
-                log.warning("an answer was not kept: %s", error.code)
+                log.warning("an answer was not kept: %s", error)
                 yield Noticed(ANSWER_NOT_KEPT)
             yield replace(event, privacy=replace(event.privacy, stored=True, retention=f"P{days}D"))
 

@@ -31,7 +31,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from coach import logs
 from coach.bootstrap import assemble
 from coach.cli import workers
-from coach.errors import JournalBusy, SettingsError
+from coach.errors import JournalBusy, JournalUnavailable, SettingsError
 from coach.llm.failure import Trouble
 from coach.reflect import Answering
 from coach.settings import Settings
@@ -82,6 +82,7 @@ MISTAKES = {
     "an argument": lambda log, text: log.info("purged=%d", text),
     "another argument": lambda log, text: log.info("drafts=%d asked=%d refused=%s", 1, 2, {text: 1}),
     "a code": lambda log, text: log.warning("not kept: %s", text),
+    "a cause": lambda log, text: log.warning("not kept: %s", JournalUnavailable(text)),
     "an error's name": lambda log, text: log.error("stream broke off: %s", text),
     "a trouble": lambda log, text: log.error("model failed: %s", text),
     "a message nobody listed": lambda log, text: log.info("text=%s", text),
@@ -115,13 +116,18 @@ def test_what_may_be_told_is_told(logged):
     log = logging.getLogger("coach.web")
     log.info("drafts=%d asked=%d refused=%s", 5, 3, {"directive": 2})
     log.warning("not kept: %s", JournalBusy())
+    for cause in ("SQLITE_IOERR", "53300", "ConnectionRefusedError"):
+        log.warning("not kept: %s", JournalUnavailable(cause))
     log.warning("model failed: %s", Trouble.TIMEOUT)
     log.error("unexpected %s request_id=%s", "ValueError", "req_abcdefghijkl")
     log.error("never listed", exc_info=raised())
     log.error(OSError(98, "in use"))
-    drafts, code, trouble, error, unlisted, system = logged()
+    drafts, code, *causes, trouble, error, unlisted, system = logged()
     assert (drafts["event"], drafts["refused"], drafts["logger"]) == ("drafted", {"directive": 2}, "coach.web")
     assert code["code"] == "journal-busy"
+    assert [(one["code"], one["cause"]) for one in causes] == [
+        ("journal-unavailable", name) for name in ("SQLITE_IOERR", "53300", "ConnectionRefusedError")
+    ]
     assert trouble["trouble"] == "timeout"
     assert error["error"] == "ValueError"
     assert unlisted["event"] == "unlisted"

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -279,6 +281,31 @@ async def test_the_file_is_nobody_elses_to_read(tmp_path):
     journal = SqlJournal("", tmp_path / "new", Sealer(""))
     await journal.begin(kept())
     assert (tmp_path / "new" / "kept.db").stat().st_mode & 0o777 == 0o600
+    await journal.close()
+
+
+LOOKS = (
+    "import sqlite3, sys; found = sqlite3.connect(sys.argv[1]); print(*found.execute('SELECT COUNT(*) FROM reflections').fetchone()); found.close()"
+)
+
+
+def _seen_by_another_process(folder):
+    done = subprocess.run([sys.executable, "-c", LOOKS, str(folder / "kept.db")], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+async def test_the_last_one_out_does_not_take_the_log_of_who_is_still_in(tmp_path):
+    """Two journals of one process on one file, and another process comes and goes: what is acknowledged after that is there.
+
+    A process loses its locks on a file when it closes any descriptor of it (POSIX), and SQLite throws the log away where it finds no lock.
+    """
+    journal, second = SqlJournal("", tmp_path, Sealer("")), SqlJournal("", tmp_path, Sealer(""))
+    await journal.begin(kept())
+    await second.open()
+    assert _seen_by_another_process(tmp_path) == 1
+    await journal.begin(kept())
+    assert _seen_by_another_process(tmp_path) == 2
+    await second.close()
     await journal.close()
 
 

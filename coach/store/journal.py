@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -95,7 +95,8 @@ class SqlJournal:
     def _make_folder(self) -> None:
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))  # nobody else's to read
+            with suppress(FileExistsError):  # a file that is there is not touched: closing it would take this process's locks off (POSIX)
+                os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # nobody else's to read
             os.environ.setdefault("SQLITE_TMPDIR", str(self._file.parent))  # VACUUM copies there, not where others look
 
     def _try_key(self, connection: sa.Connection) -> None:
@@ -196,7 +197,7 @@ class SqlJournal:
                 if begun == self._erased:
                     await self.transact(lambda connection: connection.execute(state.delete().where(state.c.name == _UNSWEPT)))
             except JournalFault as error:
-                log.warning("erased texts may be left in the files until the next sweep: %s", error.code)
+                log.warning("erased texts may be left in the files until the next sweep: %s", error)
                 return False
             self._swept = begun
             return True

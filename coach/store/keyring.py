@@ -58,7 +58,7 @@ class SqlKeyring:
         except JournalFault as error:
             if self._found is None:
                 raise
-            log.warning("the keys cannot be read; those known before still count: %s", error.code)
+            log.warning("the keys cannot be read; those known before still count: %s", error)
         self._read = time.monotonic()
         return self._found
 

@@ -49,7 +49,7 @@ async def _again_and_again(outbox: Outbox, courier: Courier, now: Now, every: fl
                     running.add(task := under_way.create_task(_one(taken, outbox, courier, now)))
                     task.add_done_callback(running.discard)
             except JournalFault as error:
-                log.warning("nothing can be delivered for now: %s", error.code)
+                log.warning("nothing can be delivered for now: %s", error)
                 pause = LONGER
             await asyncio.sleep(pause)
 
@@ -59,6 +59,6 @@ async def _one(taken: Taken, outbox: Outbox, courier: Courier, now: Now) -> None
     try:
         await deliver(taken, outbox, courier, now)
     except JournalFault as error:
-        log.warning("nothing can be delivered for now: %s", error.code)
+        log.warning("nothing can be delivered for now: %s", error)
     except Exception as error:  # noqa: BLE001 (see above)
         log.error("unexpected %s", type(error).__name__)  # noqa: TRY400 (a traceback could hold an address)

@@ -46,6 +46,6 @@ async def _purge_again_and_again(memory: Memory, told: Told, every: float) -> No
                 log.info("purged=%d", count)
                 told(count)
         except JournalFault as error:
-            log.warning("nothing was purged: %s", error.code)
+            log.warning("nothing was purged: %s", error)
             told(None)
         await asyncio.sleep(every)
