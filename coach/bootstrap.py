@@ -49,11 +49,6 @@ CONNECTIONS = httpx2.Limits(max_connections=1200, max_keepalive_connections=100)
 LEFT = Notice(
     "left-process", "To find guidance, your text was sent to an embeddings endpoint that the operator chose, with names and numbers masked."
 )
-NUMBERS_LEFT = Notice(
-    "numbers-left",
-    "To find guidance, numbers made from your text were sent to a store that the operator chose. "
-    "Your words are not in them; what they are about could be guessed.",
-)
 
 log = logging.getLogger("coach")
 
@@ -104,14 +99,11 @@ def assemble(settings: Settings, progress: Progress, own: Path | None = None) ->
     shelves = Shelves(shelf)
     notices = (LEFT,) if isinstance(shelf.embedder, Endpoint) else ()
     collections.sweep(settings.data_dir)
-    elsewhere = (NUMBERS_LEFT,) if urlsplit(settings.chroma).hostname not in {None, *LOOPBACK} else ()
+    host = urlsplit(settings.chroma).hostname
+    elsewhere = None if host in {None, *LOOPBACK} else host
     store = Store(settings.data_dir, own=own, server=partial(served, settings.chroma, shelf) if settings.chroma else None)
-    library = ChromaLibrary(shelves, store, notices + elsewhere)
-    where = (
-        "To find them, your words are sent to a service that the operator chose, with names and numbers masked."
-        if notices
-        else "Your words do not leave it."
-    )
+    library = ChromaLibrary(shelves, store, notices, elsewhere=elsewhere)
+    where = _SENT if notices else _NUMBERS if elsewhere else "Your words do not leave it."
     bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
     safety = Safety(signposts.load(data_folder("knowledge")))
     needs = Needs(library, bank, Lingua(), safety, country=settings.country or None, closings=closings(knowledge), ideas=settings.ideas == "on")
@@ -163,6 +155,7 @@ def with_model(coach: Coach, settings: Settings, found: Mapping[str, Prompt]) ->
 
 
 _SENT = "To find them, your words are sent to a service that the operator chose, with names and numbers masked."
+_NUMBERS = "To find guidance, numbers made from your words are sent to a store that the operator chose, with names and numbers masked before."
 _CHOOSES = "It chooses from a fixed library of questions. {where}"
 _DRAFTS = (
     "Your words are sent to the language model {model} at {host}, which drafts; names and numbers are masked before. "

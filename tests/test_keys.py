@@ -166,6 +166,39 @@ def test_a_spent_budget_leaves_the_answer_to_the_library(remembering_coach):
             assert "budget-spent" not in {one["code"] for one in bank["notices"]}
 
 
+@one_database
+def test_a_budget_counts_what_was_left_half_way_and_what_was_not_billed(remembering_coach):
+    """Who hangs up after the first question has cost the operator as much; so has a provider that never says what it counted."""
+    body = drafted("What did you see in his face?", "What would he say that he heard?", "What do you hope he knows?")
+
+    async def half(call):
+        await call.head()
+        await call.delta(body[: body.index("What would he") + 5])
+        await asyncio.sleep(30)
+
+    async def unbilled(call):
+        await call.head()
+        await call.delta(body)
+        await call.send("data: [DONE]\n\n")
+
+    for provided in (half, unbilled):
+        secret = given(remembering_coach, name=provided.__name__, tokens_a_day=900)
+        with (
+            FakeProvider(provided) as provider,
+            serving(modelled(remembering_coach, provider.url)) as url,
+            httpx.Client(base_url=url, timeout=60, headers=as_(secret)) as client,
+        ):
+            with client.stream("POST", "/v1/reflections", json=BODY, headers={"accept": "text/event-stream"}) as stream:
+                lines = stream.iter_lines()
+                assert any(line == "event: asked" for line in lines)
+                if provided is unbilled:
+                    assert any(line == "event: closed" for line in lines)
+            time.sleep(1)  # until it has noticed that nobody listens
+            after = client.post("/v1/reflections", json=BODY).json()
+            assert "budget-spent" in {one["code"] for one in after["notices"]}
+            assert len(provider.calls) == 1
+
+
 async def test_two_processes_count_together_in_redis(shared_redis):
     """Exactly: of many requests at once to both, as many are allowed as the limit says, and not one more. The budget is one too."""
     settings = Settings(redis=shared_redis, address_rate=50)
@@ -177,7 +210,7 @@ async def test_two_processes_count_together_in_redis(shared_redis):
     key = Key("hr", utc_now(), tokens_a_day=100)
     await both[0].admit(key)
     assert within_budget()
-    await both[0].spend({"tokens_input": 100.0})
+    await both[0].spend(100)
     await both[1].admit(key)
     assert not within_budget()
     for pool in pools:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
@@ -11,7 +12,9 @@ import pytest
 from coach import prompts, tokens
 from coach.errors import ModelUnavailable, SettingsError
 from coach.knowledge.where import data_folder
+from coach.llm import meter
 from coach.llm.failure import Breaker, ModelFailed, Trouble
+from coach.llm.provider import Billed
 from coach.llm.reading import Heard, Reader, Spoken, Whole
 from coach.llm.request import SCHEMA, Budget, Composer, Prices, material
 from coach.model import Acknowledged, Asked, Challenge, Engine, Fallback, Found, Noticed, Opened, Skill
@@ -40,6 +43,27 @@ def stream(content: str) -> httpx.Response:
 
 async def events(coach, challenge):
     return [event async for event in reflect(challenge, coach.needs)]
+
+
+async def test_what_a_call_costs_is_counted_as_it_comes_and_put_right_by_what_is_billed():
+    """A quarter of the characters, until the provider says; nothing where it was refused before its first word."""
+
+    async def pieces(*parts):
+        for part in parts:
+            if isinstance(part, ModelFailed):
+                raise part
+            yield part
+
+    async def told(*parts):
+        running, seen = meter.start(), []
+        with suppress(ModelFailed):
+            seen.extend([running.tokens async for _ in meter.metered(pieces(*parts), 500)])
+        return seen, running.take(), running.take()
+
+    failed = ModelFailed(Trouble.TIMEOUT)
+    assert await told("a" * 40, "b" * 40, Billed(470, 33, 0)) == ([510, 520, 503], 503, 0)
+    assert await told("a" * 40, failed) == ([], 510, 0)
+    assert await told(failed) == ([], 0, 0)
 
 
 def composer(**budget) -> Composer:

@@ -11,6 +11,7 @@ import pytest
 from coach.bootstrap import remembering
 from coach.convene import hand_in, seated
 from coach.errors import DeadlinePassed
+from coach.paper import typesetting
 from coach.web.convening import circle_of
 from tests.conftest import WRITEUPS, serving
 from tests.test_erasure import left
@@ -89,6 +90,17 @@ def test_the_sheet_is_made_when_the_host_says_so(client, made):
         page = client.get(seat(made, place), headers={"accept": "text/html"}).text
         assert f"For {NAMES[place]} alone" in page
         assert not [name for name in NAMES[:4] if name != NAMES[place] and f"For {name} alone" in page]
+
+
+def test_a_sheet_made_without_the_extra_has_every_form_but_the_pdf(client, made, monkeypatch):
+    """And says what to install."""
+    monkeypatch.setattr(typesetting, "find_spec", lambda name: None)
+    at = f"/v1/sessions/{made['id']}/sheet"
+    client.post(at, headers=host(made)).raise_for_status()
+    refused = client.get(at, headers={**host(made), "accept": "application/pdf"})
+    assert (refused.status_code, refused.json()["code"]) == (406, "extra-missing")
+    assert "reflection-coach[pdf]" in refused.json()["detail"]
+    assert client.get(at, headers={**host(made), "accept": "text/html"}).status_code == 200
 
 
 def test_tokens_open_what_they_are_for(client, made):

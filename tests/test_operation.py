@@ -32,9 +32,12 @@ from coach import logs
 from coach.bootstrap import assemble
 from coach.cli import workers
 from coach.errors import JournalBusy, JournalUnavailable, SettingsError
+from coach.knowledge.library import ChromaLibrary
 from coach.llm.failure import Trouble
+from coach.privacy import Hider
 from coach.reflect import Answering
 from coach.settings import Settings
+from coach.web.about import about
 from coach.web.metrics import Metrics
 from tests.conftest import modelled, serving
 from tests.fakes import TEXT, FakeWriter, draft
@@ -661,11 +664,28 @@ async def test_passages_may_be_in_a_chroma_server(coach, chroma):
     assert [found.passage.id for found in alone.passages] == [found.passage.id for found in inside.passages]
 
 
-def test_numbers_that_go_to_another_machine_are_told_of(coach):
-    """Numbers made of a text leave the process then, and every answer says so."""
-    for address, codes in (("http://store.example:8000", ["numbers-left"]), ("http://127.0.0.1:8000", [])):
+async def test_numbers_that_go_to_another_machine_are_made_of_the_masked_text_and_told_of(coach, chroma):
+    """As much as a text can be guessed from its vector: no name goes, `privacy` says where it went, and it is not asked before a text was judged."""
+    address, _ = chroma
+    text, hide = f"{TEXT} Zebedee Quixwood wrote to zeb@quixwood.example about it.", Hider()
+    near = assemble(replace(coach.settings, chroma=address), lambda _done, _total: None).library
+    far = ChromaLibrary(near.shelves, near._store, elsewhere="store.example")
+    assert (near.stays, near.hosts) == (True, ())
+    assert (far.stays, far.hosts) == (False, ("store.example",))
+    found, bare, masked = [await library.find(one, 6, hide) for library, one in ((far, text), (near, text), (near, hide(text).text))]
+    assert [(one.passage.id, one.score) for one in found.passages] == [(one.passage.id, one.score) for one in masked.passages]
+    assert [one.score for one in found.passages] != [one.score for one in bare.passages]
+    assert [notice.code for notice in found.notices] == ["numbers-left"]
+    assert bare.sent is None
+    assert (found.sent.to, set(found.sent.masked)) == ("store.example", {"person", "email"})
+
+
+def test_a_store_on_another_machine_is_told_of_before_anybody_writes(coach):
+    """In what is said first, and in what /about lists; one on this machine is nobody else's."""
+    for address, hosts in (("http://store.example:8000", ["store.example"]), ("http://127.0.0.1:8000", [])):
         made = assemble(replace(coach.settings, chroma=address), lambda _done, _total: None)
-        assert [notice.code for notice in made.library._notices] == codes
+        assert about(made).sent_to == hosts
+        assert ("numbers made from your words" in made.needs.bank.disclosure) == bool(hosts)
 
 
 def test_a_service_whose_processes_cannot_start_ends():

@@ -14,15 +14,17 @@ import httpx
 import icalendar
 import pytest
 import vobject
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coach import blind, guard
 from coach.cli import cli
-from coach.errors import GroupMisfit, Malformed, ReportingLine, SameAlias, SlotMisfit, UnknownProtocol
+from coach.errors import ExtraMissing, GroupMisfit, Malformed, ReportingLine, SameAlias, SlotMisfit, UnknownProtocol
 from coach.knowledge import groups
 from coach.knowledge.where import data_folder
 from coach.model import Question
+from coach.paper import typesetting
 from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import page
@@ -31,7 +33,7 @@ from coach.paper.timeline import timeline
 from coach.prepare import Group, prepare
 from coach.schedule import allot, plan, roles_of, rounds_that_fit, takes
 from coach.sheets import Act, Ideas, Limits, Matter, Member, Trust
-from tests.conftest import WRITEUPS, modelled
+from tests.conftest import WRITEUPS, modelled, serving
 from tests.provider import FakeProvider, answering, drafted
 
 ALL = groups.load(data_folder("knowledge"))
@@ -413,6 +415,26 @@ async def test_a_pdf_set_aside_is_the_same_and_what_fails_is_told(sheet, monkeyp
         await pdf_aside(sheet)
 
 
+def test_without_the_extra_a_pdf_is_refused_and_the_other_forms_are_there(coach, sheet, tmp_path, monkeypatch):
+    """What to install is said, over HTTP and by the command."""
+    monkeypatch.setattr(typesetting, "find_spec", lambda name: None)
+    with pytest.raises(ExtraMissing, match=r"pip install 'reflection-coach\[pdf\]'"):
+        pdf(sheet)
+    body = {"members": [{"alias": "Ruth"}, {"alias": "Noor"}, {"alias": "Piet"}, {"alias": "Anselm"}], "minutes": 90}
+    with serving(coach) as url, httpx.Client(base_url=url, timeout=60) as client:
+        refused = client.post("/v1/sheets", json=body, headers={"accept": "application/pdf"})
+        assert (refused.status_code, refused.json()["code"]) == (406, "extra-missing")
+        assert "reflection-coach[pdf]" in refused.json()["detail"]
+        assert client.post("/v1/sheets", json=body, headers={"accept": "text/html"}).status_code == 200
+    done = CliRunner().invoke(
+        cli,
+        ["prepare", "--members", "Ruth,Noor,Piet,Anselm", "--out", str(tmp_path / "session.pdf")],
+        obj={"COACH_DATA_DIR": str(coach.settings.data_dir)},
+    )
+    assert done.exit_code == 2
+    assert "reflection-coach[pdf]" in done.output
+
+
 def test_a_calendar_entry_is_read_by_another_library(sheet):
     """Begin and end in its time zone, the agenda, an alarm for each phase; no word of what anybody wrote."""
     raw = calendar(sheet, "2026-12-12T10:00", "Europe/Berlin", alarms=True)
@@ -473,8 +495,6 @@ def test_over_http_a_sheet_comes_as_it_is_asked_for(served):
 
 def test_on_the_command_line_files_become_a_sheet(coach, tmp_path):
     """Each file a member, further ones by name; the ending says what it becomes."""
-    from click.testing import CliRunner
-
     for at, row in enumerate(G1[:2]):
         (tmp_path / f"{NAMES[at]}.{FUNCTIONS[at]}.txt").write_text(row["text"], encoding="utf-8")
     files = [str(path) for path in sorted(tmp_path.glob("*.txt"))]

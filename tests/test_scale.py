@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
+from coach.errors import SettingsError
 from coach.store import SqlJournal
 from coach.store.engine import address
 from coach.store.sealing import Sealer
@@ -215,11 +216,10 @@ def test_without_the_chroma_server_answers_come_from_memory_and_it_is_used_again
 
 
 async def test_the_address_of_a_hosted_database_is_taken_as_it_is_given(fresh_postgres, tmp_path):
-    """They write `sslmode`; what it says is heeded."""
-    assert dict(address("postgresql://a:b@c/d?sslmode=verify-full&application_name=x", tmp_path).query) == {
-        "ssl": "verify-full",
-        "application_name": "x",
-    }
+    """They write `sslmode`; what it says is heeded. What could not be heeded is named instead of left out."""
+    assert dict(address("postgresql://a:b@c/d?sslmode=verify-full", tmp_path).query) == {"ssl": "verify-full"}
+    with pytest.raises(SettingsError, match="COACH_STORE: has an option that is not known here: channel_binding"):
+        address("postgresql://a:b@c/d?sslmode=require&channel_binding=require", tmp_path)
     journal = SqlJournal(f"{fresh_postgres}?sslmode=prefer", tmp_path, Sealer(""))
     await journal.open()
     assert await journal.ready()

@@ -18,15 +18,27 @@ from coach.model import Finding, Found, Notice, Sent
 from coach.privacy import Hider
 
 WITHOUT_STORE = Notice("store-unavailable", "The passage store did not answer, so guidance was found in memory. Nothing else changes.")
+NUMBERS_LEFT = Notice(
+    "numbers-left",
+    "To find guidance, numbers made from your text were sent to a store that the operator chose, with names and numbers masked before. "
+    "Your words are not in them; much of what they say could be guessed.",
+)
 WIDE = 24  # passages asked of Chroma, so that enough different documents are among them
 
 
 class ChromaLibrary:
     """Finds guidance in Chroma, or in memory."""
 
-    def __init__(self, shelves: Shelves, store: Store, notices: tuple[Notice, ...] = (), own: OwnKnowledge | None = None) -> None:
-        """`notices` are said with every finding (that texts leave the process, say); `own` is what organisations keep beside ours."""
+    def __init__(
+        self, shelves: Shelves, store: Store, notices: tuple[Notice, ...] = (), own: OwnKnowledge | None = None, elsewhere: str | None = None
+    ) -> None:
+        """`notices` are said with every finding (that texts leave the process, say); `own` is what organisations keep beside ours.
+
+        `elsewhere` is the host of the store where that is another machine. Most of a text can be guessed from its vector (J. X. Morris et al.,
+        Text Embeddings Reveal (Almost) As Much As Text, EMNLP 2023), so what is asked of it is made of the masked text, and counts as sent.
+        """
         self.shelves = shelves
+        self._elsewhere = elsewhere
         self.own = own or OwnKnowledge(store.folder, shelves.first.embedder)
         self._store = store
         self._notices = notices
@@ -42,14 +54,15 @@ class ChromaLibrary:
 
     @property
     def stays(self) -> bool:
-        """Whether a text is read without leaving this process."""
-        return not isinstance(self.shelves.first.embedder, Endpoint)
+        """Whether guidance is found without anything of a text leaving this machine."""
+        return not self.hosts
 
     @property
-    def host(self) -> str | None:
-        """Where texts go to be read, if they leave this process."""
+    def hosts(self) -> tuple[str, ...]:
+        """Where texts, or their vectors, go for guidance to be found."""
         embedder = self.shelves.first.embedder
-        return embedder.host if isinstance(embedder, Endpoint) else None
+        hosts = (embedder.host if isinstance(embedder, Endpoint) else None, self._elsewhere)
+        return tuple(host for host in dict.fromkeys(hosts) if host)
 
     @property
     def waiting(self) -> int:
@@ -63,7 +76,11 @@ class ChromaLibrary:
 
     async def find(self, text: str, limit: int, hide: Hider = Hider(), collections: tuple[str, ...] = ()) -> Finding:  # noqa: B008 (frozen)
         """The passages nearest to a write-up, best first, at most one of a document, with cosine scores: ours and those of `collections`."""
-        sent = await self._sent(text, hide)
+        sent = None
+        if self.hosts:
+            masked = await asyncio.to_thread(hide, text)
+            sent = Sent(", ".join(self.hosts), masked.counts)
+            text = masked.text if self._elsewhere else text
         shelf, reading, notices = await self.read(text, hide)
         found = await self._among_ours(shelf, reading, limit, notices)
         if collections:
@@ -75,13 +92,6 @@ class ChromaLibrary:
         theirs = await self.own.find(collections, shelf, reading, WIDE)
         ranked = sorted((*found.passages, *theirs.passages), key=lambda one: (-one.score, one.passage.id))
         return replace(found, passages=one_a_document(ranked, limit), notices=(*found.notices, *theirs.notices))
-
-    async def _sent(self, text: str, hide: Hider) -> Sent | None:
-        """What leaves the process for this."""
-        embedder = self.shelves.first.embedder
-        if not isinstance(embedder, Endpoint):
-            return None
-        return Sent(embedder.host, (await asyncio.to_thread(hide, text)).counts)
 
     async def read(self, text: str, hide: Hider = Hider()) -> tuple[Shelf, Reading, tuple[Notice, ...]]:  # noqa: B008 (frozen)
         """A text as vectors, in its turn among the write-ups that wait, with the shelf that they can be compared with."""
@@ -96,6 +106,8 @@ class ChromaLibrary:
     async def _among_ours(self, shelf: Shelf, reading: Reading, limit: int, notices: tuple[Notice, ...]) -> Finding:
         if shelf is self.shelves.plain:  # Chroma holds vectors of the first embedder only
             return Finding(shelf.nearest(reading, limit), notices)
+        if self._elsewhere:
+            notices = (*notices, NUMBERS_LEFT)
         try:
             scores = await self._store.ask(lambda collection: nearest(collection, reading.whole, WIDE))
             return Finding(self._ranked(scores, limit), notices)

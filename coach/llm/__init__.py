@@ -17,6 +17,7 @@ from coach import grounding, guard
 from coach.errors import ModelTimeout, ModelUnavailable
 from coach.guard.tongue import ENGLISH, tongue
 from coach.llm.failure import ModelFailed, Trouble
+from coach.llm.meter import metered
 from coach.llm.provider import Billed, Provider
 from coach.llm.reading import Heard, Item, Reader, Spoken, Whole
 from coach.llm.request import SCHEMA, Composer, Prices, Request, briefer, material
@@ -220,7 +221,7 @@ class Llm:
         counts.counted += request.tokens
         reader = Reader()
         answer.sent = answer.sent or not self.provider.breaker.resting
-        async with aclosing(self.provider.ask(request.messages, SCHEMA, deadline)) as pieces:
+        async with aclosing(metered(self.provider.ask(request.messages, SCHEMA, deadline), request.tokens)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Billed):
                     counts.billed.append(piece)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import coach
+from coach.errors import ExtraMissing
 from coach.model import Signpost
 from coach.paper.said import TITLES, carried, parts, span, who
 from coach.paper.timeline import timeline
-from coach.paper.typesetting import typeset
+from coach.paper.typesetting import sets, typeset
 from coach.sheets import MemberPage, Protocol, Sheet, Step
 
 PATIENCE = 20.0  # seconds for one PDF, which takes a fifth of one
@@ -21,12 +22,17 @@ PAPERS: Mapping[str, str] = {"A4": "a4", "letter": "us-letter"}
 
 
 def pdf(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> bytes:
-    """The whole sheet, the members' own pages at the end if they are wanted, each on paper of its own. `paper` is A4 or letter."""
+    """The whole sheet, the members' own pages at the end if they are wanted, each on paper of its own. `paper` is A4 or letter.
+
+    Raises ExtraMissing.
+    """
     return typeset(json.dumps(_data(sheet, PAPERS[paper], pages=pages), ensure_ascii=False))
 
 
 async def pdf_aside(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> bytes:
-    """The same, set in a process of its own while others are served. Raises OSError where that fails."""
+    """The same, set in a process of its own while others are served. Errors: ExtraMissing; OSError where that fails."""
+    if not sets():
+        raise ExtraMissing("pdf")
     command = (sys.executable, "-m", "coach.paper.typesetting")
     setting = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd=ROOT)
     data = json.dumps(_data(sheet, PAPERS[paper], pages=pages), ensure_ascii=False)

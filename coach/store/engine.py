@@ -44,6 +44,10 @@ def address(url: str, folder: Path) -> URL:
         named = URL.create("")
     if named.drivername not in _DRIVERS or not named.database:
         raise SettingsError("COACH_STORE", "can be empty, off, sqlite:////folder/file or postgresql://user:password@host/database")
+    if unknown := sorted(set(named.query) - ({"sslmode"} if named.drivername.startswith("postgres") else set())):
+        raise SettingsError(
+            "COACH_STORE", f"has an option that is not known here: {', '.join(unknown)}. Of PostgreSQL's, sslmode is known; leave out others"
+        )
     if mode := named.query.get("sslmode"):  # as libpq and whoever hosts a database spell what asyncpg calls `ssl`
         named = named.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     return named.set(drivername=_DRIVERS[named.drivername])
@@ -117,6 +121,7 @@ class Server:
             hide_parameters=True,
             pool_pre_ping=True,
             pool_size=8,
+            max_overflow=0,
             pool_timeout=WAIT,
             connect_args={"timeout": 3, "command_timeout": 60, "server_settings": options},
         )

@@ -5,7 +5,6 @@ import hashlib
 from html import escape
 
 from coach.bootstrap import Coach
-from coach.knowledge.embedders import Endpoint
 from coach.wire.service import AboutOut
 
 WITHOUT = "A program, not a person. It reads what a manager writes and asks a few open questions, which it chooses from a curated library."
@@ -30,10 +29,9 @@ KEPT = (
 
 def about(coach: Coach) -> AboutOut:
     """The facts of this service."""
-    embedder = coach.library.shelves.first.embedder
     keeps_nothing = coach.settings.store == "off"
     hosts = [coach.llm.provider.host] if coach.llm else []
-    hosts += [embedder.host] if isinstance(embedder, Endpoint) else []
+    hosts += coach.library.hosts
     return AboutOut(
         what=WITH_MODEL if coach.llm else WITHOUT,
         artificial_intelligence=coach.llm is not None,

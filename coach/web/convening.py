@@ -12,7 +12,7 @@ from litestar.params import BodyKwarg, FromPath, QueryParameter
 from coach import convene as meet
 from coach.bootstrap import Coach
 from coach.convene import Circle
-from coach.errors import KeepsNothing, Malformed, NotKept, SheetFault
+from coach.errors import ExtraMissing, KeepsNothing, Malformed, NotKept, SheetFault
 from coach.kept import Report
 from coach.memory import Memory
 from coach.paper.page import style_hash
@@ -153,7 +153,10 @@ async def _print(session: Session, circle: Circle) -> SheetOut:
     operation_id="read_session_sheet",
     summary="The sheet, for host and members",
     description="By `Accept` as JSON, `text/markdown`, `text/html`, `application/pdf` or `text/calendar` (where the session has a time).",
-    responses={200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"), **documented("malformed", *_MISSED)},
+    responses={
+        200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"),
+        **documented("malformed", "extra-missing", *_MISSED),
+    },
     tags=_TAGS,
 )
 async def read_session_sheet(
@@ -177,6 +180,8 @@ async def read_session_sheet(
 def _as(printed: Printed, request: Request[Any, Any, Any], paper: str) -> Response[Any]:
     accept = request.headers.get("accept", "")
     if PDF in accept:
+        if paper not in printed.pdf:  # it was made where there was no typst
+            raise ExtraMissing("pdf")
         return Response(printed.pdf[paper], media_type=PDF, headers=_PRIVATE)
     if ICS in accept:
         if printed.ics is None:

@@ -11,6 +11,7 @@ from litestar import Request
 
 from coach.bootstrap import Coach
 from coach.errors import Busy, ShuttingDown
+from coach.llm import meter
 from coach.model import Closed, Engine, Event, Notice, Noticed, Opened, Outcome, Privacy
 from coach.web.limits import Limits
 from coach.web.metrics import Metrics
@@ -73,13 +74,14 @@ class Door:
         """The same events, counted as one answer for as long as they last, with what it costs; cut short where the service is stopped before."""
         self.open += 1
         opened: Opened | None = None
+        cost = meter.running()
         try:
             with self._metrics.watch() as watch:
                 async with aclosing(events):
                     while event := await self._next(events):
                         opened = event if isinstance(event, Opened) else opened
                         if isinstance(event, Closed):
-                            await self._limits.spend(event.usage)
+                            await self._limits.spend(cost.take())
                         self._metrics.waiting.set(self._coach.library.waiting)
                         watch.see(event)
                         yield event
@@ -89,6 +91,7 @@ class Door:
                         yield event
         finally:
             self.open -= 1
+            await self._limits.spend(cost.take())  # of an answer that was left half way
             self._metrics.waiting.set(self._coach.library.waiting)
 
     async def _next(self, events: AsyncGenerator[Event, None]) -> Event | None:
@@ -106,7 +109,7 @@ class Door:
 
     def _closed(self, opened: Opened | None) -> Closed:
         """The end of an answer that was cut. What left is then not known to the last word: it is said rather too widely than too narrowly."""
-        places = [self._coach.library.host] if self._coach.library.host else []
+        places = [*self._coach.library.hosts]
         if opened and opened.provenance.engine == Engine.LLM and self._coach.llm:
             places.append(self._coach.llm.provider.host)
         privacy = Privacy(bool(places), ", ".join(places) or None, stored=bool(opened and opened.keeping))

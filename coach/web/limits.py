@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from redis.asyncio import BlockingConnectionPool
 
 from coach.errors import RateLimited
 from coach.keys import Key
+from coach.llm import meter
 from coach.settings import Settings
 
 MINUTE = 60
@@ -91,11 +92,12 @@ class Limits:
         budget = self._budget(key)
         left = not budget or await self._ask(lambda counting: counting.tokens(budget, key.name))
         _now.set(Allowance(key, not left))
+        meter.start()
         return headers
 
-    async def spend(self, usage: Mapping[str, float]) -> None:
+    async def spend(self, tokens: int) -> None:
         """Count what an answer has cost the key that asked for it."""
-        key, tokens = _now.get().key, int(usage.get("tokens_input", 0) + usage.get("tokens_output", 0))
+        key = _now.get().key
         if key and tokens and (budget := self._budget(key)):
             await self._ask(lambda counting: counting.tokens(budget, key.name, tokens))
 

@@ -9,6 +9,7 @@ from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import PAPERS, own, page, whole
 from coach.paper.pdf import pdf_aside
+from coach.paper.typesetting import sets
 from coach.sessions import Seat, Session
 from coach.sheets import Sheet
 from coach.web.sheets import sheet_out
@@ -43,7 +44,7 @@ async def print_all(sheet: Sheet, session: Session) -> tuple[bytes, list[tuple[i
         sheet=msgspec.structs.replace(wire, member_pages=[]),
         markdown=markdown(sheet, pages=False),
         html={paper: page(sheet, paper=paper, pages=False) for paper in PAPERS},
-        pdf=dict(zip(PAPERS, await asyncio.gather(*(pdf_aside(sheet, paper=paper, pages=False) for paper in PAPERS)), strict=True)),
+        pdf=dict(zip(PAPERS, await asyncio.gather(*(pdf_aside(sheet, paper=paper, pages=False) for paper in PAPERS)), strict=True)) if sets() else {},
         ics=calendar(sheet, agenda.starts_at, agenda.time_zone) if agenda.starts_at else None,
     )
     pages = [

@@ -49,6 +49,7 @@ _PRIVATE = {"cache-control": "no-store", "vary": "accept"}
             "same-alias",
             "reporting-line",
             "unknown-protocol",
+            "extra-missing",
             "busy",
             "internal",
         ),

@@ -93,6 +93,9 @@ CATALOGUE: Mapping[str, Kind] = {
         429, "The tokens for today are used up", "Retry-After says when the next day begins; with `fallback: bank` the library answers."
     ),
     "foreign-origin": Kind(403, "A page of another origin called", "COACH_ORIGINS lists the origins whose pages may."),
+    "extra-missing": Kind(
+        406, "This service cannot give that form", "Who runs it left out what it takes; `detail` names it. The other forms are there."
+    ),
     "internal": Kind(500, "Something here failed", "It was our fault. `request_id` finds it in the log of the service."),
 }
 _BY_STATUS = {
