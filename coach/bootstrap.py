@@ -20,6 +20,7 @@ from coach.knowledge import own as collections
 from coach.knowledge.embedders import CountedWords, Embedder, Endpoint, MiniLM, Vectors
 from coach.knowledge.files import Knowledge, load
 from coach.knowledge.groups import Groups
+from coach.knowledge.guests import OwnKnowledge
 from coach.knowledge.index import build, current, manifest, served, vectors
 from coach.knowledge.library import ChromaLibrary
 from coach.knowledge.shelf import Progress, Shelf, Shelves, embed_missing, plain, texts
@@ -102,7 +103,8 @@ def assemble(settings: Settings, progress: Progress, own: Path | None = None) ->
     host = urlsplit(settings.chroma).hostname
     elsewhere = None if host in {None, *LOOPBACK} else host
     store = Store(settings.data_dir, own=own, server=partial(served, settings.chroma, shelf) if settings.chroma else None)
-    library = ChromaLibrary(shelves, store, notices, elsewhere=elsewhere)
+    guests = OwnKnowledge(settings.data_dir, shelf.embedder, copies=collections.copies(own) if own else None)
+    library = ChromaLibrary(shelves, store, notices, guests, elsewhere)
     where = _SENT if notices else _NUMBERS if elsewhere else "Your words do not leave it."
     bank = Answering(Bank(shelves), _disclosure(found, _CHOOSES.format(where=where)))
     safety = Safety(signposts.load(data_folder("knowledge")))

@@ -499,6 +499,32 @@ def test_several_processes_answer_at_one_address(coach, tmp_path):
     assert not list((tmp_path / "data").glob("serving-*"))
 
 
+@pytest.mark.timeout(180)
+def test_each_of_several_processes_finds_what_was_put_and_nothing_is_left_of_what_was_erased(coach, tmp_path):
+    """Each reads copies of an organisation's own guidance, since whoever opens a Chroma folder writes into it; the copies go with the original."""
+    body = json.loads((ROOT / "coach" / "web" / "example_document.json").read_text(encoding="utf-8"))
+    phrase = body["sections"][0]["text"].split(". ")[0].encode()
+    data = tmp_path / "data"
+
+    def asked_of_all(service):
+        for _ in range(12):
+            found = httpx.get(f"{service.url}/v1/guidance", params={"q": body["title"], "knowledge": "acme"}, timeout=30).raise_for_status().json()
+            assert found["notices"] == []
+            yield found["data"][0]["id"]
+
+    with process(coach, tmp_path, "--workers", "2") as service:
+        assert httpx.put(f"{service.url}/v1/knowledge/acme/documents/coming-back", json=body, timeout=60).status_code == 201
+        builds = {path: path.read_bytes() for path in (data / "index" / "own").rglob("build-*/**/*") if path.is_file()}
+        assert set(asked_of_all(service)) == {"acme/coming-back"}
+        assert len(list(data.glob("serving-*/own/acme/chroma-*"))) == 2
+        assert {path: path.read_bytes() for path in builds} == builds
+        assert any(phrase in path.read_bytes() for path in data.rglob("*") if path.is_file())
+        assert httpx.delete(f"{service.url}/v1/knowledge/acme/documents/coming-back", timeout=60).status_code == 200
+        assert not any(phrase in path.read_bytes() for path in data.rglob("*") if path.is_file())
+        assert "acme/coming-back" not in set(asked_of_all(service))
+        assert service.stop() == 0
+
+
 def test_stopped_with_several_processes_an_open_stream_comes_to_its_end(coach, tmp_path):
     """And nobody new is taken in, not even into the queue of the port."""
     with (

@@ -27,6 +27,7 @@ from coach.knowledge.files import Document
 from coach.knowledge.guests import WITHOUT_OWN, OwnKnowledge
 from coach.knowledge.index import current
 from coach.knowledge.library import ChromaLibrary
+from coach.knowledge.notebook import Notebook, digest
 from coach.knowledge.shelf import Shelves, plain
 from coach.knowledge.stores import Store
 from coach.knowledge.submitted import Rules, read_folder
@@ -214,14 +215,14 @@ def test_a_record_that_was_cut_off_is_not_read(tmp_path):
     """Half a line at the end of what a killed try left."""
     top = own.home(tmp_path, "acme")
     top.mkdir(parents=True)
-    notebook = own.Notebook(top, FakeEmbedder())
+    notebook = Notebook(top, FakeEmbedder())
     notebook.fill([written("a", "first"), written("b", "second")], FakeEmbedder(), quiet)
     (path,) = top.glob("*.partial")
     path.write_bytes(path.read_bytes()[:-5])
-    again = own.Notebook(top, FakeEmbedder())
-    assert list(again.rows) == [own.digest(written("a", "first"))]
+    again = Notebook(top, FakeEmbedder())
+    assert list(again.rows) == [digest(written("a", "first"))]
     assert again.fill([written("a", "first"), written("b", "second")], FakeEmbedder(), quiet) == 1
-    assert len(own.Notebook(top, FakeEmbedder()).rows) == 2
+    assert len(Notebook(top, FakeEmbedder()).rows) == 2
 
 
 def test_one_writer_at_a_time(tmp_path):

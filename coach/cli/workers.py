@@ -21,6 +21,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from coach.bootstrap import assemble
 from coach.errors import SettingsError
+from coach.knowledge.index import SERVING
 from coach.logs import configure
 from coach.settings import Settings
 from coach.web.app import create_app
@@ -115,9 +116,9 @@ def serve_together(settings: Settings, options: Mapping[str, Any], welcome: Call
 
 def _folder(settings: Settings) -> Path:
     """A folder of this service's own, without what earlier ones left that were killed. Raises SettingsError."""
-    mine = settings.data_dir / f"serving-{os.getpid()}"
+    mine = settings.data_dir / f"{SERVING}{os.getpid()}"
     try:
-        for left in settings.data_dir.glob("serving-*"):
+        for left in settings.data_dir.glob(f"{SERVING}*"):
             if left == mine or not alive(int(left.name.partition("-")[2])):
                 shutil.rmtree(left, ignore_errors=True)
         mine.mkdir(parents=True)

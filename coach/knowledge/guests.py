@@ -29,8 +29,12 @@ log = logging.getLogger("coach")
 class OwnKnowledge:
     """Over the collections in the data folder. Each is asked by its name and never looks into another."""
 
-    def __init__(self, folder: Path, embedder: Embedder, clock: Clock = time.monotonic) -> None:
-        """`embedder` makes the vectors of what is put; collections of another embedder are not searched."""
+    def __init__(self, folder: Path, embedder: Embedder, clock: Clock = time.monotonic, copies: Path | None = None) -> None:
+        """`embedder` makes the vectors of what is put; collections of another embedder are not searched.
+
+        Where several processes answer from one folder, each reads copies of its own, which it makes in `copies`.
+        """
+        self._copies = copies
         self._folder = folder
         self._embedder = embedder
         self._clock = clock
@@ -83,12 +87,12 @@ class OwnKnowledge:
 
     async def put(self, name: str, document: Document) -> bool:
         """Put a document in, in place of one of the same id. Whether it is a new one. Errors: those of `own.add`."""
-        done = await self._write(name, lambda top: own.add(top, [document], self._embedder, _quiet, PATIENCE_FOR_OTHERS, beside=False))
+        done = await self._write(name, lambda top: own.add(top, [document], self._embedder, _quiet, PATIENCE_FOR_OTHERS, answers=not self._copies))
         return done.embedded > 0 and not done.replaced
 
     async def remove(self, name: str, identifier: str) -> bool:
         """Erase a document. Whether it was there. Errors: those of `own.remove`."""
-        return await self._write(name, lambda top: own.remove(top, identifier, PATIENCE_FOR_OTHERS))
+        return await self._write(name, lambda top: own.remove(top, identifier, PATIENCE_FOR_OTHERS, answers=not self._copies))
 
     async def drop(self, name: str) -> bool:
         """Erase a collection, broken or not. Whether it was there. Errors: IndexLocked."""
@@ -102,7 +106,7 @@ class OwnKnowledge:
 
     async def _reopen(self, name: str) -> None:
         """The old opening need not see what was written. It is let go when the new one is warm, so that no question waits for that."""
-        new = Store(own.home(self._folder, name), self._clock)
+        new = self._store(name)
         if self.exists(name):
             try:
                 await new.ask(self._warm, PATIENCE_FOR_LISTS)
@@ -113,13 +117,16 @@ class OwnKnowledge:
         if before:
             before.close()
 
+    def _store(self, name: str) -> Store:
+        return Store(own.home(self._folder, name), self._clock, self._copies / name if self._copies else None)
+
     def _warm(self, collection: chromadb.Collection) -> int:
         """The first query loads what the others need."""
         return len(collection.query(query_embeddings=[1.0] * self._embedder.dimensions, n_results=1, include=[])["ids"])
 
     async def _ask(self, name: str, question: Question[Told], patience: float = PATIENCE) -> Told:
         if name not in self._stores:
-            self._stores[name] = Store(own.home(self._folder, name), self._clock)
+            self._stores[name] = self._store(name)
         return await self._stores[name].ask(question, patience)
 
 

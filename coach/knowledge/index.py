@@ -31,6 +31,7 @@ from coach.knowledge.shelf import Progress, Shelf, embed_missing, passage_vector
 
 COLLECTION = "guidance"
 FORMAT = 1
+SERVING = "serving-"  # in the data folder, before the number of a process: what belongs to one service while it runs
 PATIENCE = 2.0  # seconds for who wants a copy, until whoever writes is done
 
 _DOORS = threading.Lock()  # clients on one folder share an engine; one that is opened while the last is closed would get a stopped one
@@ -115,6 +116,7 @@ def copied(folder: Path, build: Path, own: Path) -> Path:
     """
     mine = f"chroma-{os.getpid()}-"
     target = own / f"{mine}{secrets.token_hex(6)}"
+    own.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(folder / "index" / "lock", timeout=PATIENCE):
             for last in own.glob(f"{mine}*"):

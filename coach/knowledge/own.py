@@ -1,15 +1,17 @@
 """Collections of an organisation's own on disk: each in a Chroma of its own, built beside and switched like ours.
 
 index/own/<name>/index/      current, build-*/ and lock, as in coach.knowledge.index
-index/own/<name>/*.partial   vectors of documents that are being added: what was embedded before a crash is not embedded again
+index/own/<name>/reading-*   a copy of a build for as long as who writes the next one reads it
+index/own/<name>/*.partial   as in coach.knowledge.notebook
+
+Whoever opens a Chroma folder writes into its files, even to read. So a build is opened by one process: by the service, where one process answers.
+All others read copies: the command line, and each of several that answer.
 """
 
-import hashlib
 import re
 import secrets
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,14 +28,14 @@ import numpy as np
 from coach.errors import CoachError, CollectionBroken, IndexLocked, IndexMissing, StoreUnavailable
 from coach.knowledge.embedders import Embedder, Vectors
 from coach.knowledge.files import Document
-from coach.knowledge.index import COLLECTION, FORMAT, Manifest, chroma_client, close, current, manifest, seal, switch
-from coach.knowledge.shelf import Progress, embed_missing, passage_text, passage_vectors
+from coach.knowledge.index import COLLECTION, FORMAT, PATIENCE, SERVING, Manifest, chroma_client, close, current, manifest, seal, switch
+from coach.knowledge.notebook import Notebook, digest
+from coach.knowledge.shelf import Progress
 from coach.model import Passage
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 BATCH = 2000  # rows copied at once
-TOGETHER = 8  # documents embedded between two lines of progress
-_DROPPED = ".dropped-"
+_DROPPED, _READING = ".dropped-", "reading-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,16 @@ def names(folder: Path) -> list[str]:
 
 
 def add(  # noqa: PLR0913 (what it works on, and how)
-    top: Path, documents: Sequence[Document], embedder: Embedder, progress: Progress, wait: float = 0, *, beside: bool = True
+    top: Path, documents: Sequence[Document], embedder: Embedder, progress: Progress, wait: float = 0, *, answers: bool = False
 ) -> Added:
     """Put documents into the collection whose home is `top`, in place of those of the same id; what is unchanged is not embedded again.
 
-    With `beside` false, documents that replace nothing go into the build in use: quick, and only for the process that also answers from it.
+    With `answers`, which is for the one process that answers from the build in use, documents that replace nothing go into that: quick.
 
     Interrupted at any moment, what was there stays in use, and the next call goes on where this one ended.
     Errors: IndexLocked if another is at it for longer than `wait` seconds, CollectionBroken, StoreUnavailable, EmbedderUnavailable, OSError.
     """
-    with locked(top, wait), _current(top) as there:
+    with locked(top, wait), _current(top, answers=answers) as there:
         same = there is not None and there.embedder == embedder.name
         known = there.digests([one.id for one in documents]) if there and same else {}
         wanted = {one.id: one for one in there.documents()} if there and not same else {}
@@ -90,7 +92,7 @@ def add(  # noqa: PLR0913 (what it works on, and how)
         resumed = notebook.fill(fresh, embedder, progress)
         without = {one.id for one in fresh}
         rows = (row for one in fresh for row in rows_of(one, notebook.rows[digest(one)]))
-        if there and same and not beside and without.isdisjoint(known):
+        if there and same and answers and without.isdisjoint(known):
             there.take(rows)
         else:
             _rebuild(top, embedder.name, there if same else None, without, rows)
@@ -98,14 +100,14 @@ def add(  # noqa: PLR0913 (what it works on, and how)
         return Added(len(fresh) - resumed, resumed, len(without & known.keys()))
 
 
-def remove(top: Path, identifier: str, wait: float = 0) -> bool:
-    """Erase a document: the collection is copied without it, and the old one deleted. Whether it was there.
+def remove(top: Path, identifier: str, wait: float = 0, *, answers: bool = False) -> bool:
+    """Erase a document: the collection is copied without it, and the old one deleted. Whether it was there. `answers` as in `add`.
 
     Errors: IndexLocked, CollectionBroken, StoreUnavailable, OSError.
     """
     if not top.is_dir():
         return False
-    with locked(top, wait), _current(top) as there:
+    with locked(top, wait), _current(top, answers=answers) as there:
         if there is None or not there.digests([identifier]):
             return False
         _rebuild(top, there.embedder, there, {identifier}, ())
@@ -119,13 +121,16 @@ def drop(top: Path, wait: float = 0) -> bool:
         return False
     with locked(top, wait):
         gone = top.rename(top.parent / f"{_DROPPED}{secrets.token_hex(6)}")
+        _clear_copies(top)
     shutil.rmtree(gone)
     return True
 
 
 def count(top: Path) -> int:
-    """How many documents a collection has. Raises CollectionBroken."""
-    with _current(top) as there:
+    """How many documents a collection has. Errors: IndexLocked, CollectionBroken."""
+    if not top.is_dir():
+        return 0
+    with locked(top, PATIENCE), _current(top) as there:
         return there.count() if there else 0
 
 
@@ -159,17 +164,6 @@ def named(one: Document, collection: str) -> Document:
     """The same with passages under the name of their collection, so that they are never taken for anybody else's."""
     full = f"{collection}/{one.id}"
     return replace(one, passages=tuple(replace(each, id=f"{collection}/{each.id}", document=full) for each in one.passages))
-
-
-def digest(one: Document) -> str:
-    """The name of a document's content."""
-    return hashlib.sha256(msgspec.json.encode(one)).hexdigest()[:24]
-
-
-def embedded(one: Document, embedder: Embedder) -> Vectors:
-    """One row a passage, made as those of our library are. Raises EmbedderUnavailable."""
-    texts = [*map(passage_text, one.passages), *one.when]
-    return passage_vectors([one], embed_missing(texts, {}, embedder, lambda _done, _total: None))
 
 
 def rows_of(one: Document, vectors: Vectors) -> Iterator[Row]:
@@ -267,22 +261,27 @@ class _Build:
 
 
 @contextmanager
-def _current(top: Path) -> Iterator[_Build | None]:
-    """The build in use; none where nothing was ever added. Raises CollectionBroken."""
+def _current(top: Path, *, answers: bool = False) -> Iterator[_Build | None]:
+    """The build in use, as itself for who answers from it, as a copy for others; none where nothing was ever added. Raises CollectionBroken."""
     if not (top / "index" / "current").exists():
         yield None
         return
+    copy = top / f"{_READING}{secrets.token_hex(6)}"
     try:
         there = current(top)
         made = manifest(there)
-        client = chroma_client(there / "chroma")
+        if not answers:
+            shutil.copytree(there / "chroma", copy)
+        client = chroma_client(there / "chroma" if answers else copy)
         collection = client.get_collection(COLLECTION, embedding_function=None)
     except Exception as error:  # noqa: BLE001 (the same)
+        shutil.rmtree(copy, ignore_errors=True)
         raise CollectionBroken(top.name, type(error).__name__) from None
     try:
         yield _Build(top.name, made.embedder, collection)
     finally:
         close(client)
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def _rebuild(top: Path, embedder: str, there: _Build | None, without: Container[str], fresh: Iterable[Row]) -> None:
@@ -301,6 +300,7 @@ def _rebuild(top: Path, embedder: str, there: _Build | None, without: Container[
     seal(target, Manifest(FORMAT, embedder, top.name, written))
     switch(top, name)
     _clear(top)
+    _clear_copies(top)
 
 
 def _write(target: Path, embedder: str, rows: Iterable[Row]) -> int:
@@ -319,8 +319,19 @@ def _forget(top: Path) -> None:
         path.unlink()
 
 
+def copies(folder: Path) -> Path:
+    """Where one of several processes that answer copies collections, in the folder of the service."""
+    return folder / "own"
+
+
+def _clear_copies(top: Path) -> None:
+    """Delete what processes read from now on in vain. With the lock, so that none is being made; each copies anew with its next question."""
+    for service in top.parents[2].glob(f"{SERVING}*"):
+        shutil.rmtree(copies(service) / top.name, ignore_errors=True)
+
+
 def _clear(top: Path) -> None:
-    """Delete all builds but the one in use."""
+    """Delete all builds but the one in use, and what a crash left of copies. Called by who has the lock."""
     try:
         there = current(top)
     except IndexMissing:
@@ -328,44 +339,5 @@ def _clear(top: Path) -> None:
     for old in (top / "index").glob("build-*"):
         if old != there:
             shutil.rmtree(old, ignore_errors=True)
-
-
-class Notebook:
-    """Vectors of documents on their way into a collection, written as they are made."""
-
-    def __init__(self, top: Path, embedder: Embedder) -> None:
-        """What an earlier try has left is read. A record that a kill cut off is not."""
-        self._path = top / f"{hashlib.sha256(embedder.name.encode()).hexdigest()[:12]}.partial"
-        self._kind = np.dtype([("digest", "S24"), ("of", "<i4"), ("row", "<f4", (embedder.dimensions,))])
-        self.rows: dict[str, Vectors] = {}
-        self._read()
-
-    def _read(self) -> None:
-        if not self._path.exists():
-            return
-        records = np.fromfile(self._path, self._kind)
-        place = 0
-        while place < len(records) and place + records[place]["of"] <= len(records):
-            of = int(records[place]["of"])
-            self.rows[records[place]["digest"].decode()] = records["row"][place : place + of].copy()
-            place += of
-        with self._path.open("r+b") as file:
-            file.truncate(place * self._kind.itemsize)
-
-    def fill(self, documents: Sequence[Document], embedder: Embedder, progress: Progress) -> int:
-        """Embed the documents that are not in it yet. How many were. Raises EmbedderUnavailable."""
-        missing = [one for one in documents if digest(one) not in self.rows]
-        with self._path.open("ab") as file, ThreadPoolExecutor(embedder.at_once) as pool:
-            for low in range(0, len(missing), TOGETHER):
-                batch = missing[low : low + TOGETHER]
-                for one, vectors in zip(batch, pool.map(lambda one: embedded(one, embedder), batch), strict=True):
-                    self.rows[digest(one)] = vectors
-                    file.write(self._records(digest(one), vectors))
-                file.flush()
-                progress(low + len(batch), len(missing))
-        return len(documents) - len(missing)
-
-    def _records(self, name: str, vectors: Vectors) -> bytes:
-        records = np.zeros(len(vectors), self._kind)
-        records["digest"], records["of"], records["row"] = name, len(vectors), vectors
-        return records.tobytes()
+    for left in top.glob(f"{_READING}*"):
+        shutil.rmtree(left, ignore_errors=True)
