@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 import re
 import socket
 import subprocess
@@ -663,6 +664,28 @@ def test_the_pages_commands_run(served, number):
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert MODEL in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_a_chat_program_that_people_use_holds_a_conversation(served, tmp_path):
+    """`llm` from the package index, with the three lines of the page: it streams, goes on from an answer, and hears the disclosure once."""
+    uv, program = Path(sys.executable).parent / "uv", tmp_path / "venv" / "bin" / "llm"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", program.parent / "python", "llm==0.36"], check=True)
+    (settings,) = examples("yaml")
+    (tmp_path / "extra-openai-models.yaml").write_text(settings.replace("http://127.0.0.1:8000", served), encoding="utf-8")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LLM_USER_PATH": str(tmp_path)}
+
+    def say(*arguments, **options):
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, env=environ, timeout=120, check=False, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    talk = say("chat", "-m", "coach", input=f"{TEXT}\nI was under pressure from my own boss, and he was the one in the way.\nexit\n")
+    assert talk.count("You are answered by a program") == 1
+    assert talk.count("?") >= 2
+    assert '"he was the one in the way"' in talk
+    assert "?" in say("-m", "coach", "--no-stream", "--no-log", TEXT)
 
 
 def test_the_page_names_every_address():

@@ -707,6 +707,10 @@ def test_two_services_at_one_database_deliver_everything_once(told_coach, run):
 def test_the_commands_add_show_try_and_remove(told_coach, run):
     """The secret is shown once, the path never; a ping is answered or not, and says so."""
     with receiving() as receiver:
+        nobodys = run("webhooks", "add", f"http://127.0.0.1:{receiver.port}/a-secret-path", "--owner", "lms")
+        assert nobodys.exit_code == 2
+        assert "sessions belong to local" in nobodys.output
+        run("keys", "create", "lms", "--scope", "sessions")
         added = run("webhooks", "add", f"http://127.0.0.1:{receiver.port}/a-secret-path", "--owner", "lms", "--event", "session.sheet_ready")
         secret, name = added.stdout.strip(), re.search("w_[0-9a-z]{26}", added.stderr)[0]
         listed = run("webhooks", "list").stdout

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec
 import click
 
 from coach import ids
-from coach.bootstrap import outgoing, remembering
+from coach.bootstrap import keyring, outgoing, remembering
 from coach.courier import Courier, Target
 from coach.deliver import trial
 from coach.errors import AddressRefused, SettingsError
@@ -58,11 +58,22 @@ async def add(outbox: SqlOutbox, courier: Courier, url: str, owner: str, topics:
         courier.target(url)
     except AddressRefused as error:
         raise click.BadParameter(str(error), param_hint="URL") from None
+    await _refuse_nobody(owner)
     chosen = tuple(Topic(topic) for topic in dict.fromkeys(topics)) or tuple(Topic)
     webhook = Webhook(ids.new("w"), owner, datetime.now(UTC), url, new_secret(), chosen)
     await outbox.add(webhook)
     click.echo(webhook.secret)
     click.echo(f"It is not shown again. `coach webhooks test {webhook.id}` sends a ping.", err=True)
+
+
+async def _refuse_nobody(owner: str) -> None:
+    keys = keyring(click.get_current_context().obj)
+    try:
+        holders = [LOCAL, *(key.name for key in await keys.all() if not key.publishable)]
+    finally:
+        await keys.close()
+    if owner not in holders:
+        raise click.BadParameter(f"nobody of that name holds a key; sessions belong to {', '.join(holders)}", param_hint="--owner")
 
 
 @command.command("list")
