@@ -1,33 +1,27 @@
 """How often a key and an address may ask, and how many of the model's tokens a key may spend in a day. In memory, or in Redis."""
 
-import logging
 import time
-from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
-from limits.errors import StorageError
 from redis.asyncio import BlockingConnectionPool
 
 from coach.errors import RateLimited
 from coach.keys import Key
 from coach.llm import meter
 from coach.settings import Settings
+from coach.web.shared import Shared
 
 MINUTE = 60
 REDIS_WAIT = 0.5  # seconds
 CONNECTIONS = 32
-WITHOUT_REDIS = 5.0  # seconds for which memory counts after Redis did not answer
 Headers = tuple[tuple[str, str], ...]
-Found = TypeVar("Found")
-
-log = logging.getLogger("coach.web")
 
 
 @dataclass(frozen=True)
@@ -78,9 +72,7 @@ class Limits:
     def __init__(self, settings: Settings, pool: BlockingConnectionPool | None = None) -> None:
         """Nothing is connected yet."""
         self._settings = settings
-        self._alone = _Counting(MemoryStorage())
-        self._shared = _Counting(_shared(pool)) if pool else None
-        self._alone_until = 0.0
+        self._counted = Shared(_Counting(MemoryStorage()), _Counting(_shared(pool)) if pool else None)
 
     async def arrive(self, address: str) -> Headers:
         """Count a request from an address; where it stands. Raises RateLimited."""
@@ -90,7 +82,7 @@ class Limits:
         """Count a request of a key, and see what is left of its tokens; where it stands. Raises RateLimited."""
         headers = await self._count("key", key.name, key.per_minute or self._settings.rate)
         budget = self._budget(key)
-        left = not budget or await self._ask(lambda counting: counting.tokens(budget, key.name))
+        left = not budget or await self._counted.ask(lambda counting: counting.tokens(budget, key.name))
         _now.set(Allowance(key, not left))
         meter.start()
         return headers
@@ -99,26 +91,17 @@ class Limits:
         """Count what an answer has cost the key that asked for it."""
         key = _now.get().key
         if key and tokens and (budget := self._budget(key)):
-            await self._ask(lambda counting: counting.tokens(budget, key.name, tokens))
+            await self._counted.ask(lambda counting: counting.tokens(budget, key.name, tokens))
 
     def _budget(self, key: Key) -> int:
         return key.tokens_a_day or self._settings.tokens_a_day
 
     async def _count(self, policy: str, name: str, most: int) -> Headers:
-        allowed, left, reset = await self._ask(lambda counting: counting.request(RateLimitItemPerMinute(most), policy, name))
+        allowed, left, reset = await self._counted.ask(lambda counting: counting.request(RateLimitItemPerMinute(most), policy, name))
         headers = (("ratelimit-policy", f'"{policy}";q={most};w={MINUTE}'), ("ratelimit", f'"{policy}";r={left};t={reset}'))
         if not allowed:
             raise RateLimited(reset, headers)
         return headers
-
-    async def _ask(self, work: Callable[[_Counting], Awaitable[Found]]) -> Found:
-        if self._shared and time.monotonic() >= self._alone_until:
-            try:
-                return await work(self._shared)
-            except StorageError as error:
-                log.warning("Redis does not answer, this process counts by itself for a while: %s", type(error.storage_error).__name__)
-                self._alone_until = time.monotonic() + WITHOUT_REDIS
-        return await work(self._alone)
 
 
 def pool_of(settings: Settings) -> BlockingConnectionPool | None:

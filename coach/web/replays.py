@@ -5,30 +5,24 @@ nobody can read it but who asks again.
 """
 
 import hashlib
-import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
 
 from coach.errors import RequestInFlight, RequestMismatch
+from coach.web.shared import Shared
 
 DAY = 86_400  # seconds for which an answer is remembered
 LEASE = 180  # seconds after which a request that was not ended is taken for dead; no answer takes so long
 MOST_BYTES = 64_000_000  # of a process's own memory
-WITHOUT_REDIS = 5.0
 _NONCE, _HASH = 12, 32
 _UNDER_WAY, _DONE = b"0", b"1"
-Found = TypeVar("Found")
-
-log = logging.getLogger("coach.web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ class Memory:
             self._bytes -= len(self._found.popitem(last=False)[1][2])
 
 
-class Shared:
+class InRedis:
     """In Redis, for all processes."""
 
     def __init__(self, pool: BlockingConnectionPool) -> None:
@@ -134,16 +128,14 @@ class Replays:
 
     def __init__(self, pool: BlockingConnectionPool | None = None) -> None:
         """In Redis if there is a pool of connections to it."""
-        self._alone = Memory()
-        self._shared = Shared(pool) if pool else None
-        self._alone_until = 0.0
+        self._kept: Shared[Memory | InRedis] = Shared(Memory(), InRedis(pool) if pool else None)
 
     async def claim(self, named: Named) -> Answer | None:
         """The answer to a request that was answered; None where it is to be answered now, and is taken for that.
 
         Errors: RequestMismatch where another request has the name, RequestInFlight while it is being answered.
         """
-        there = await self._ask(lambda place: place.claim(named.place, named.owner, _UNDER_WAY + named.asked))
+        there = await self._kept.ask(lambda place: place.claim(named.place, named.owner, _UNDER_WAY + named.asked))
         if there is None:
             return None
         if there[1 : 1 + _HASH] != named.asked:
@@ -157,21 +149,12 @@ class Replays:
         """Keep what was answered."""
         nonce = secrets.token_bytes(_NONCE)
         sealed = nonce + AESGCM(named.key).encrypt(nonce, msgspec.msgpack.encode(answer), named.asked)
-        await self._ask(lambda place: place.put(named.place, named.owner, _DONE + named.asked + sealed))
+        await self._kept.ask(lambda place: place.put(named.place, named.owner, _DONE + named.asked + sealed))
 
     async def forget(self, named: Named) -> None:
         """Let the next who asks be answered anew."""
-        await self._ask(lambda place: place.drop(named.place))
+        await self._kept.ask(lambda place: place.drop(named.place))
 
     async def forget_all(self, named: Named) -> None:
         """Forget all that was answered to a caller."""
-        await self._ask(lambda place: place.drop_owner(named.owner))
-
-    async def _ask(self, work: Callable[[Memory | Shared], Awaitable[Found]]) -> Found:
-        if self._shared and time.monotonic() >= self._alone_until:
-            try:
-                return await work(self._shared)
-            except RedisError as error:
-                log.warning("Redis does not answer, this process remembers by itself for a while: %s", type(error).__name__)
-                self._alone_until = time.monotonic() + WITHOUT_REDIS
-        return await work(self._alone)
+        await self._kept.ask(lambda place: place.drop_owner(named.owner))
