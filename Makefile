@@ -109,7 +109,7 @@ clean: ## remove .venv, .data and what the tools left behind
 
 .venv/.browser: .venv/.tests
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "Installing a browser for the tests"; \
-	  (command -v apt-get >/dev/null && apt-get install --yes --quiet chromium >/dev/null 2>&1) || $(BIN)/playwright install chromium; }
+	  (command -v apt-get >/dev/null && apt-get -o DPkg::Lock::Timeout=120 install --yes --quiet chromium >/dev/null 2>&1) || $(BIN)/playwright install chromium; }
 	@touch $@
 
 .venv/.llm: .venv/.tests requirements-llm.lock

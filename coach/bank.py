@@ -35,10 +35,11 @@ from coach.model import (
 )
 from coach.ports import Written
 from coach.privacy import Hider, hider
-from coach.quoting import MOST_WORDS, Lexicon, Quotable, quotables, reads_as, sentences, tells_of_others
+from coach.quoting import MOST_WORDS, Lexicon, Quotable, hollow, quotables, reads_as, sentences, tells_of_others
 from coach.selection import Candidate, SetRules, choose
 
 _UNQUOTED = re.compile(r'["“”„«»<>{}\[\]|*_#`\\\n]|https?:|@')  # what cannot stand in a quotation
+_ENDED = re.compile(r"[.!?…\n;]")
 
 UNCLEAR = Notice("unclear", "It was hard to make out what this is about, so these are general opening questions. A few plain sentences would help.")
 
@@ -171,7 +172,8 @@ def _choose(choices: Sequence[_Choice], shelf: Shelf, rules: SetRules, asked: Se
 def _next(choices: Sequence[_Choice], shelf: Shelf, turn: Turn, hide: Hider, text: str) -> tuple[_Choice, ...]:
     """The one question that goes on: of the stage and the side that the turn asks for, or else of any that do not end the conversation."""
     seed, empty = _seed(text), blank(text[turn.since :])
-    fresh = _unlike(choices, shelf, turn.asked, (), hide)
+    stays = turn.asked[-1] if turn.heard is Hearing.DEEPER else ""
+    fresh = _unlike(choices, shelf, turn.asked, (), hide, again=stays)
     fresh = [choice for choice in fresh if (turn.heard is Hearing.REPLY or "answer" not in choice.text) and not (empty and choice.quote)]
     wanted: tuple[Callable[[BankQuestion], bool], ...] = (
         lambda question: (
@@ -193,8 +195,10 @@ def _stands(draft: Draft) -> Candidate:
     return Candidate(draft.about, draft.perspective, draft.form, Stage.EXPLORE, bool(draft.evidence), 0.0)
 
 
-def _unlike(choices: Sequence[_Choice], shelf: Shelf, texts: Sequence[str], quoted: Sequence[Evidence], hide: Hider) -> list[_Choice]:
-    """The choices that can stand beside what was asked: unlike in meaning, in opening, and in the words quoted."""
+def _unlike(  # noqa: PLR0913, PLR0917 (what is compared, with what, and how)
+    choices: Sequence[_Choice], shelf: Shelf, texts: Sequence[str], quoted: Sequence[Evidence], hide: Hider, again: str = ""
+) -> list[_Choice]:
+    """The choices that can stand beside what was asked: unlike in meaning, in opening, and in the words quoted, unless those of `again`."""
     try:
         embedder = shelf.embedder
         rows = np.stack([embedder.read(text, (), hide).whole for text in texts]) if isinstance(embedder, Endpoint) else embedder.embed(texts)
@@ -208,7 +212,7 @@ def _unlike(choices: Sequence[_Choice], shelf: Shelf, texts: Sequence[str], quot
         if not near[choice.row]
         and opening(choice.text) not in openings
         and not any(choice.quote and choice.quote.start < item.end and item.start < choice.quote.end for item in quoted)
-        and not any(choice.quote and choice.quote.evidence.quote in text for text in texts)
+        and not any(choice.quote and choice.quote.evidence.quote in text for text in texts if text != again)
     ]
 
 
@@ -241,7 +245,12 @@ def _hear(text: str, lexicon: Lexicon | None, aside: Sequence[tuple[int, int]] =
 
 
 def _latest(heard: _Heard, challenge: Challenge, turn: Turn, lexicon: Lexicon | None) -> _Heard:
-    """What the last reply gives; a reply of a few words is quoted whole; where it gives nothing to quote, what was told before does."""
+    """What the last reply gives; a reply of a few words is quoted whole; where it gives nothing to quote, what was told before does.
+
+    For who wants to stay with a question: the words in it, and no others.
+    """
+    if turn.heard is Hearing.DEEPER:
+        return replace(heard, quotes=tuple(quote for quote in heard.lighter if quote.evidence.quote in turn.asked[-1]))
     quotes = tuple(quote for quote in heard.lighter if quote.start >= turn.since)[:QUOTES]
     late = sum(span[1] > turn.since for span in heard.told)
     aside = any(end > turn.since for _, end in challenge.aside)
@@ -257,6 +266,8 @@ def _whole(text: str, since: int, lexicon: Lexicon) -> Quotable | None:
     start = text.find(reply, since)
     bare = re.findall(r"[^\W\d_]+", reply.lower())
     if not bare or len(reply.split()) > MOST_WORDS or _UNQUOTED.search(reply) or not lexicon.insults.isdisjoint(bare):
+        return None
+    if hollow([word.replace("’", "'") for word in reply.lower().split()], lexicon):
         return None
     return Quotable(Evidence(reply, start, start + len(reply)), Voice.OWN if lexicon.speakers & {bare[0]} else Voice.ANY, SHORT_REPLY)
 
@@ -421,12 +432,22 @@ def _acknowledgement(templates: Sequence[AcknowledgementTemplate], composed: _Co
         free = _telling(free, challenge.text)
     for count in (2, 1, 0):
         fitting = [template for template in templates if template.quotes == count and template.of == of]
-        if len(free) >= count and fitting:
-            spoken = [quote.evidence for quote in sorted(free[:count], key=lambda quote: quote.start)]
+        chosen = _apart(free, challenge.text) if count > 1 else free[:count]
+        if len(chosen) == count and fitting:
+            spoken = [quote.evidence for quote in sorted(chosen, key=lambda quote: quote.start)]
             template = fitting[(len(turn.asked) if turn else _seed(challenge.text)[0]) % len(fitting)]  # no two alike in a row
             return AcknowledgementDraft(_fill(template.text, spoken), tuple(spoken))
     message = f"knowledge/acknowledgements.yaml has no template without a quotation for a {of}"
     raise LookupError(message)
+
+
+def _apart(quotes: Sequence[Quotable], text: str) -> list[Quotable]:
+    """The heaviest and the next that is of another sentence: two halves of one are no two things that were said."""
+    for other in quotes[1:]:
+        low, high = sorted((quotes[0], other), key=lambda quote: quote.start)
+        if _ENDED.search(text, low.end, high.start):
+            return [quotes[0], other]
+    return list(quotes[:1])
 
 
 def _telling(quotes: Sequence[Quotable], text: str) -> list[Quotable]:

@@ -20,7 +20,7 @@ _LISTS = (
     "speakers",
     "others",
 )
-OPTIONAL = frozenset({"only_before", "subjects"})
+OPTIONAL = frozenset({"only_before", "subjects", "hollow"})
 FIELDS = {*_LISTS, "language", "weights"}
 
 
@@ -30,7 +30,8 @@ def lexicon(data: Mapping[str, Any]) -> Lexicon:
         language=data["language"],
         weights={name: (float(entry["weight"]), _words(entry["words"]), _phrases(entry["words"])) for name, entry in data["weights"].items()},
         insulting_phrases=tuple(phrase.strip() for phrase in _phrases(data["insults"])),
-        **{key: _words(data.get(key, ())) for key in (*_LISTS, *OPTIONAL)},
+        hollow=frozenset(map(str, data.get("hollow", ()))),
+        **{key: _words(data.get(key, ())) for key in (*_LISTS, *OPTIONAL - {"hollow"})},
     )
 
 
