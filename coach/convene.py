@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from coach import ids
-from coach.errors import DeadlinePassed, Malformed, NotKept
+from coach.errors import DeadlinePassed, Malformed, NotKept, SlotMisfit
 from coach.kept import Report, digest
 from coach.memory import Memory
 from coach.model import Flag, Signpost
@@ -17,6 +17,8 @@ from coach.prepare import GroupNeeds, prepare, refuse
 from coach.reflect import ENGLISH
 from coach.sessions import Agenda, Handed, Seat, Session
 from coach.sheets import Group, Member, Sheet
+
+SHORTER = "The slot has {slot} minutes. With {people} people this takes {minutes} of them; the rest is yours."
 
 HOST, MEMBER = "ht_", "mt_"
 
@@ -98,8 +100,15 @@ def _stopped(text: str, language: str | None, circle: Circle) -> Signpost | None
 
 
 async def make(session: Session, circle: Circle) -> Sheet:
-    """The sheet of what was handed in so far. Errors: those of `prepare`."""
-    return await prepare(_group(session.agenda, [seat.handed for seat in session.seats]), circle.groups)
+    """The sheet of what was handed in so far; shorter, and saying so, where those who are left cannot fill the slot. Errors: those of `prepare`."""
+    group = _group(session.agenda, [seat.handed for seat in session.seats])
+    try:
+        return await prepare(group, circle.groups)
+    except SlotMisfit as misfit:
+        if misfit.minutes <= misfit.most:
+            raise
+        sheet = await prepare(replace(group, minutes=misfit.most), circle.groups)
+        return replace(sheet, warnings=(SHORTER.format(slot=misfit.minutes, minutes=misfit.most, people=len(group.members)), *sheet.warnings))
 
 
 async def withdraw(session: Session, seat: Seat, circle: Circle) -> Session:
@@ -126,7 +135,7 @@ def _group(agenda: Agenda, handed: Sequence[Handed]) -> Group:
         members,
         agenda.minutes,
         agenda.protocol,
-        agenda.rounds,
+        agenda.rounds and min(agenda.rounds, len(handed)),
         agenda.trust,
         agenda.matter,
         override=agenda.override,

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from coach.converse import decides, reported
+from coach.converse import decides, last_sentence, reported
 from coach.errors import AlreadyAnswered, ConversationFull, JournalBusy, JournalConflict, JournalFault, Malformed, ModelUnavailable, NotKept
 from coach.kept import Answer, Entry, Kept, Put, Reply, Report, Said, Summary, digest, new_token
 from coach.keys import Key
@@ -275,14 +275,17 @@ def summary(kept: Kept, closings: Mapping[str, Closing]) -> Summary:
         last = edited[-1].said
         return last if isinstance(last, Summary) else Summary()
     found: dict[str, str] = {}
+    decided = ""
     for entry in kept.of(Reply):
         reply = entry.said
         if isinstance(reply, Reply) and reply.text:
             kind = closings.get(reply.question)
             if kind in _SUMMED:
-                found[_SUMMED[kind]] = reply.text
-            elif decides(reply.text):
-                found.setdefault("to_try", reply.text)
+                found.setdefault(_SUMMED[kind], reply.text)  # what is said after the last answer is no answer any more
+            if decides(reply.text):
+                decided = decided or (reply.text[last_sentence(reply.text) :].strip() if kind in _SUMMED else reply.text)
+    if decided:
+        found.setdefault("to_try", decided)
     return Summary(**found)
 
 

@@ -11,7 +11,7 @@ from coach.errors import ChallengeTooThin, GroupMisfit, Malformed, ReportingLine
 from coach.model import Asked, Challenge, Closed, Draft, Engine, Exchange, Noticed, Question, Signposted
 from coach.ports import Themes
 from coach.reflect import PASSAGES, Needs, reflect
-from coach.schedule import Plan, plan, roles_of, rounds_that_fit, takes
+from coach.schedule import Plan, nearest_rounds, plan, roles_of, rounds_that_fit, takes
 from coach.sheets import (
     EVERYBODY,
     TIMEKEEPER,
@@ -141,7 +141,7 @@ def _protocol(group: Group, protocols: Mapping[str, Protocol]) -> tuple[Protocol
     if not fitting:
         shortest, longest = min(sized, key=lambda one: takes(one, 1).least), max(sized, key=lambda one: takes(one, _most(one, count)).most)
         best = shortest if minutes < takes(shortest, 1).least else longest
-        rounds = 1 if best is shortest else _most(best, count)
+        rounds = group.rounds or nearest_rounds(best, minutes, _most(best, count))
         raise SlotMisfit(best.title, minutes, rounds, takes(best, rounds).least, takes(best, rounds).most)
     matter = group.matter or _matter(group)
     best = max(fitting, key=lambda one: (_suits(one, group, matter), one.id))

@@ -64,7 +64,7 @@ def allot(limits: Sequence[Limits], minutes: int) -> tuple[int, ...]:
 
 
 def rounds_that_fit(protocol: Protocol, minutes: int, bringing: int, people: int) -> int:
-    """How many rounds for so many who bring a case. 1 where the slot holds none, so that the fault is named for one.
+    """How many rounds for so many who bring a case. Where no number of them fits the slot, the one that comes nearest, so that the fault names that.
 
     A round for each of them is worth some haste: half of what lies between the least and the ideal. Else as many as there is time for; and where
     their cases do not fill the slot, some of the other people's.
@@ -80,7 +80,17 @@ def rounds_that_fit(protocol: Protocol, minutes: int, bringing: int, people: int
     fewer = range(min(bringing, most), 0, -1)
     at_ease = (count for count in fewer if fits(count, takes(protocol, count).ideal))
     at_all = (count for count in (*fewer, *range(bringing + 1, most + 1)) if fits(count, takes(protocol, count).least))
-    return next(at_ease, None) or next(at_all, 1)
+    return next(at_ease, None) or next(at_all, None) or nearest_rounds(protocol, minutes, most)
+
+
+def nearest_rounds(protocol: Protocol, minutes: int, most: int) -> int:
+    """The number of rounds, at most so many, whose minutes come nearest to the slot."""
+
+    def beside(count: int) -> int:
+        limits = takes(protocol, count)
+        return max(limits.least - minutes, minutes - limits.most, 0)
+
+    return min(range(1, most + 1), key=lambda count: (beside(count), count))
 
 
 def roles_of(protocol: Protocol, order: Sequence[str], turn: int) -> dict[str, Role]:

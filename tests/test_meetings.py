@@ -178,6 +178,18 @@ def test_who_withdraws_is_gone_from_everything(client):
     assert len(client.get(f"/v1/sessions/{made['id']}", headers=host(made)).json()["members"]) == 4
 
 
+@pytest.mark.parametrize("rounds", [None, 4])
+def test_where_those_who_are_left_cannot_fill_the_slot_the_sheet_is_shorter_and_says_so(client, rounds):
+    """Three people have no use for what was planned for four."""
+    made = invited(client, 4, **({"rounds": rounds} if rounds else {}))
+    at = f"/v1/sessions/{made['id']}/sheet"
+    client.post(at, headers=host(made)).raise_for_status()
+    assert client.delete(seat(made, 3)).json()["sheet_made"] is True
+    sheet = client.get(at, headers=host(made)).json()
+    assert sheet["minutes"] < 90
+    assert f"The slot has 90 minutes. With 3 people this takes {sheet['minutes']} of them" in sheet["warnings"][0]
+
+
 def test_where_too_few_are_left_there_is_no_sheet(client):
     """And the host sees that."""
     made = invited(client, 3, minutes=30)

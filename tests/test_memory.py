@@ -232,6 +232,9 @@ def test_a_summary_is_the_managers_own_words(client):
     assert "## What I see now\n\n> That I was\n> the &lt;loud> one &amp; knew it." in markdown.text
     plain = client.get(here, headers={"accept": "text/plain"}).text
     assert all(text in plain for text in said.values())
+    replied(client, identifier, text="Please never tell them that I am seeing a doctor.")
+    after = client.get(here).json()
+    assert {name: after[name] for name in said} == said, "what is said after the end is no answer to a question that had one"
     edited = client.put(here, json={"seen": "I was loud."}).json()
     assert (edited["seen"], edited["to_try"], edited["edited"]) == ("I was loud.", "", True)
     assert client.get(here).json() == edited
@@ -246,6 +249,11 @@ def test_who_decided_on_the_way_has_that_as_what_is_to_be_tried(client):
     replied(client, identifier, text="He is the quiet one.")
     replied(client, identifier, text="I'm going to ask him on Thursday.")
     assert client.get(here).json()["to_try"] == "I'm going to ask him on Thursday."
+    other = begun(client)["id"]
+    replied(client, other, move="wrap_up")
+    replied(client, other, text="I see that I was afraid. I will talk to Yusuf on Monday.")
+    found = client.get(f"/v1/reflections/{other}/summary").json()
+    assert (found["seen"], found["to_try"]) == ("I see that I was afraid. I will talk to Yusuf on Monday.", "I will talk to Yusuf on Monday.")
 
 
 def test_a_reply_sent_twice_is_kept_once(client):

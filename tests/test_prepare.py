@@ -205,6 +205,10 @@ async def test_what_no_sheet_can_be_made_of_is_named(coach):
     with pytest.raises(SlotMisfit) as raised:
         await prepare(Group(members(6), 599), coach.groups)
     assert await prepare(Group(members(6), raised.value.most), coach.groups)
+    with pytest.raises(SlotMisfit, match="with 3 rounds takes") as raised:
+        await prepare(Group(members(3), 75), coach.groups)
+    for minutes in range(raised.value.least, raised.value.most + 1):
+        assert await prepare(Group(members(3), minutes), coach.groups)
     with pytest.raises(SameAlias):
         await prepare(Group((Member("Ada"), Member("Ben"), Member("ADA")), 60), coach.groups)
     with pytest.raises(UnknownProtocol, match="peer-round"):
