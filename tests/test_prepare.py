@@ -411,6 +411,16 @@ def test_a_pdf_is_tagged_and_holds_the_pages(sheet):
     assert pdf(sheet, paper="letter") != made
 
 
+async def test_letters_that_the_fonts_lack_do_not_cost_the_group_its_pdf(coach):
+    """A square stands for each, and the sheet says so; nothing else of it is lost."""
+    told = "李明 said 😀 สวัสดี to 🇩🇪 and 한국, and I did not ask him why. I was wrong about the plan."
+    group = Group((Member("李", "sales", told, told), *members(3)), 90)
+    made = await pdf_aside(await prepare(group, coach.groups))
+    assert made.startswith(b"%PDF")
+    data = json.dumps({"warnings": [], "title": "李 Zoë"}, ensure_ascii=False)
+    assert json.loads(typesetting._without(data, "李")) == {"warnings": [typesetting.LETTERS], "title": "□ Zoë"}
+
+
 async def test_a_pdf_set_aside_is_the_same_and_what_fails_is_told(sheet, monkeypatch):
     """In a process of its own; where that breaks, there is an error and no half of a PDF."""
     assert len(await pdf_aside(sheet)) == pytest.approx(len(pdf(sheet)), abs=200)

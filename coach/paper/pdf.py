@@ -43,7 +43,7 @@ async def pdf_aside(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> b
         await setting.wait()
         raise
     if setting.returncode:
-        raise OSError(setting.returncode, "the sheet could not be set")
+        raise OSError("the sheet could not be set")
     return made
 
 
