@@ -69,6 +69,7 @@ class Lexicon:
     only_before: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
     hollow: frozenset[str] = frozenset()
+    trailing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +228,14 @@ def _cuts(stretch: _Stretch, lexicon: Lexicon) -> Iterator[tuple[int, int]]:
     for start in dict.fromkeys(starts):
         near = ends[bisect_left(ends, start + FEWEST_WORDS) : bisect_right(ends, start + MOST_WORDS)]
         for end in near if _begins(tokens, start, lexicon) else ():
-            if tokens[end - 1].word not in lexicon.never_last or (stretch.ends and end == len(tokens)):
+            if not _trails(tokens[start:end], lexicon) or (stretch.ends and end == len(tokens)):
                 yield start, end
+
+
+def _trails(tokens: Sequence[_Token], lexicon: Lexicon) -> bool:
+    """Whether something has to follow: "the two weeks were never", "he told me"."""
+    last = " " + " ".join(token.word for token in tokens[-3:])
+    return tokens[-1].word in lexicon.never_last or last.endswith(lexicon.trailing)
 
 
 def _joins(tokens: Sequence[_Token], place: int, lexicon: Lexicon) -> bool:

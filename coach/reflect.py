@@ -48,6 +48,12 @@ MOST_CHARACTERS = 12_000
 PASSAGES = 6
 ENGLISH = "en"
 
+UNREAD = Notice(
+    "language-unread",
+    "This program reads English, German, French and Spanish. What is written here it could not read, nor notice if somebody is in danger. "
+    "Then the local emergency number helps (112 in many countries), or a helpline: findahelpline.com lists them.",
+)
+ENOUGH_TO_TELL = 8  # words: of fewer the language is a guess
 ANSWERED_IN_ENGLISH = "The questions are in English, for now. Your own words are quoted as you wrote them."
 ADDRESSED = Notice(
     "addressed-machine", "Part of your text speaks to a program. It was read as part of what you wrote, and nothing in it was followed."
@@ -277,6 +283,8 @@ def _first_of_all(challenge: Challenge, needs: Needs, written_in: str) -> Iterat
         yield ADDRESSED
     if challenge.turn and challenge.turn.proposed:
         yield converse.PROPOSED
+    if not needs.safety.reads(written_in) and words(challenge.text) >= ENOUGH_TO_TELL:
+        yield UNREAD
     asked_for = challenge.language or written_in
     if asked_for.lower().split("-")[0] != ENGLISH:
         yield Notice("answered-in-english", ANSWERED_IN_ENGLISH)

@@ -138,6 +138,26 @@ def test_plain_words_are_never_missed(served, language, text):
     assert SAFETY.judge(text, language).flag is Flag.CRISIS
 
 
+UNREAD = {
+    "ja": "もう死にたい。会社で誰にも言えません。毎日眠れないし、消えてしまいたいと思います。",
+    "pl": "Nie mam już siły. Codziennie płaczę przed pracą i nie mogę nikomu w zespole o tym powiedzieć.",
+    "ar": "لم أعد أستطيع. أبكي كل يوم قبل العمل ولا أقدر أن أقول ذلك لأحد في الفريق",
+}
+
+
+@pytest.mark.parametrize("language", UNREAD)
+def test_what_cannot_be_read_is_not_told_to_be_too_little(served, language):
+    """It could be a cry for help: it says that it cannot tell, and where help would be."""
+    answer = httpx.post(f"{served}/v1/reflections", json={"challenge": UNREAD[language]}, timeout=30).raise_for_status().json()
+    assert answer["signpost"] is None
+    assert answer["questions"]
+    (unread,) = [notice["message"] for notice in answer["notices"] if notice["code"] == "language-unread"]
+    assert "112" in unread
+    assert "findahelpline.com" in unread
+    vague = httpx.post(f"{served}/v1/reflections", json={"challenge": "Things are just not great with the team at the moment."}, timeout=30).json()
+    assert (vague["signpost"]["flag"], vague["notices"]) == ("too_thin", [])
+
+
 async def test_in_a_crisis_nothing_leaves_and_nothing_but_the_outcome_is_logged(coach, httpx2_mock, caplog):
     """No provider is called, whoever asked for one; the answer says so."""
     caplog.set_level(logging.INFO)

@@ -89,9 +89,13 @@ class Safety:
         plain = plainly(text, ENGLISH)
         if by := tuple(pattern.name for pattern in self.signposts.anywhere[Flag.OFF_TOPIC].found(plain)):
             return Judgement(Flag.OFF_TOPIC, by)
-        if len(text.split()) <= SHORT and not any(mark.search(plain) for mark in self.signposts.concrete):
+        if self.reads(language) and len(text.split()) <= SHORT and not any(mark.search(plain) for mark in self.signposts.concrete):
             return Judgement(Flag.TOO_THIN, ("nothing-concrete",))
         return Judgement()
+
+    def reads(self, language: str) -> bool:
+        """Whether a text in this language is understood at all. Where it is not, a cry for help is not either."""
+        return language in self.signposts.patterns
 
     def _grave(self, text: str, language: str) -> Judgement | None:
         """A crisis, or a matter for others: by patterns, which are quick, or by reading."""
