@@ -25,6 +25,10 @@ from tests.provider import FakeProvider, answering, drafted
 
 TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
 CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
+VAGUE = "Things are just not great with the team at the moment. Energy is low, communication could be better. I don't really know where to start."
+HARASSED = (
+    "My boss keeps touching my back in meetings and made a comment about my body yesterday. I told him to stop and he laughed in front of everyone."
+)
 W = "reflection-coach"
 STRICT = "default-src 'none'; script-src {service}; connect-src {service}; frame-src 'self'; base-uri 'none'"
 
@@ -100,18 +104,13 @@ def test_a_reflection_from_the_first_word_to_the_last(served, open_page):
         assert page.locator(f"{W} .question").count() == 1
     assert len(set(seen)) == 5
     expect(page.locator(f"{W} .cover")).to_contain_text("Skills touched")
-    while not page.locator(f"{W} #all").is_visible():
-        before = page.locator(f"{W} .card").inner_text()
-        page.get_by_role("button", name="Come to an end").click()
-        expect(page.locator(f"{W} .card")).not_to_have_text(before)
-        page.wait_for_timeout(400)
+    page.get_by_role("button", name="Come to an end").click()
+    page.get_by_role("button", name="Finish now").click()
     assert "Kofi never says anything." in page.locator(f"{W} #all").input_value()
     assert breaches(page) == []
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-    assert download.value.suggested_filename == "reflection.md"
     page.get_by_role("button", name="Erase").click()
-    assert page.locator(f"{W} #text").input_value() == ""
+    page.get_by_role("button", name="Erase it").click()
+    expect(page.locator(f"{W} #text")).to_have_value("")
     assert page.evaluate("localStorage.length + document.cookie.length") == 0
 
 
@@ -129,20 +128,23 @@ def test_by_keyboard_alone_from_the_first_word_to_the_last(served, open_page):
     page.keyboard.press("Enter")
     expect(page.locator(f"{W} .heard")).to_contain_text("He left")
     expect(page.locator(f"{W} .question")).to_be_focused()
-    for _ in range(8):
-        if page.locator(f"{W} #all").count():
-            break
-        before = page.locator(f"{W} .question").inner_text()
-        for _ in range(6):  # past the answer and the other moves, to the end of the row
+    before = page.locator(f"{W} .question").inner_text()
+    for tabs, name in ((6, "Come to an end"), (3, "Finish now")):  # past the answer and the other moves, to the end of the row; and past the answer
+        for _ in range(tabs):
             page.keyboard.press("Tab")
-        assert page.evaluate("document.querySelector('reflection-coach').shadowRoot.activeElement.textContent") == "Come to an end"
+        assert page.evaluate("document.querySelector('reflection-coach').shadowRoot.activeElement.textContent") == name
         page.keyboard.press("Enter")
         expect(page.locator(f"{W} .question, {W} #all").first).not_to_have_text(before)
     expect(page.locator(f"{W} #all")).to_be_focused()
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
     expect(page.locator(f"{W} #text")).to_have_value("")
+    expect(page.locator(f"{W} #text")).to_be_focused()
+    expect(page.locator(f"{W} .notice")).to_have_text("Erased.")
 
 
 def test_escape_ends_the_call_and_gives_the_words_back(coach, open_page):
@@ -250,6 +252,318 @@ def test_a_crisis_replaces_everything(served, open_page):
     assert page.locator(f"{W} textarea, {W} .question").count() == 0
     assert page.evaluate("localStorage.length") == 0
     assert breaches(page) == []
+    page.reload()
+    assert page.locator(f"{W} #text").input_value() == ""
+
+
+@pytest.mark.parametrize(("text", "said"), [(VAGUE, "what happened, who was there"), ("Write me a poem about the sea please.", "situations at work")])
+def test_where_there_is_nothing_to_ask_about_the_words_stay_in_the_field(served, open_page, text, said):
+    """What would help stands above them; more is added and sent again; also after a reload, where they are kept."""
+    page = open_page(f"{served}/", viewport={"width": 390, "height": 700})
+    page.get_by_label("Keep on this device").check()
+    reflect(page, text)
+    expect(page.locator(f"{W} .notice")).to_contain_text(said)
+    expect(page.locator(f"{W} .notice")).to_be_in_viewport(ratio=1)
+    expect(page.locator(f"{W} [aria-live]")).to_contain_text(said)
+    assert page.locator(f"{W} .help").count() == 0
+    expect(page.locator(f"{W} #text")).to_be_focused()
+    assert breaches(page) == []
+    page.reload()
+    expect(page.locator(f"{W} #text")).to_have_value(text)
+    reflect(page, text)
+    expect(page.locator(f"{W} .notice")).to_be_visible()
+    page.keyboard.type(" " + TEXT)
+    assert page.locator(f"{W} #text").input_value() == f"{text} {TEXT}"
+    if text == VAGUE:
+        page.get_by_role("button", name="Reflect").click()
+        expect(page.locator(f"{W} .question")).to_be_visible()
+
+
+@pytest.mark.parametrize("clipboard", [True, False])
+def test_where_coaching_stops_the_words_can_be_taken_along_and_left_behind(served, open_page, clipboard):
+    """Write-up, answers, and the reply on which it stopped; also where the clipboard is closed; then an empty field."""
+    page = open_page(f"{served}/", viewport={"width": 390, "height": 700})
+    reflect(page)
+    asked = page.locator(f"{W} .question")
+    first = asked.inner_text()
+    page.locator(f"{W} #reply").fill("Kofi never says anything.")
+    page.get_by_role("button", name="Answer").click()
+    expect(asked).not_to_have_text(first)
+    second = asked.inner_text()
+    page.locator(f"{W} #reply").fill(CRISIS)
+    page.get_by_role("button", name="Answer").click()
+    expect(page.locator(f"{W} .help h2")).to_be_focused()
+    expect(page.locator(f"{W} .help h2")).to_be_in_viewport()
+    if not clipboard:
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('closed')); }")
+    page.get_by_role("button", name="Copy what you wrote").click()
+    words = f"{TEXT.strip()}\n\n{first}\nKofi never says anything.\n\n{second}\n{CRISIS}"
+    if clipboard:
+        expect(page.locator(f"{W} [role=status]").filter(has_text="Copied.")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == words
+    else:
+        expect(page.locator(f"{W} #all")).to_have_value(words)
+        assert breaches(page) == []
+    assert page.evaluate("localStorage.length") == 0
+    page.get_by_role("button", name="Begin again").click()
+    expect(page.locator(f"{W} #text")).to_have_value("")
+    expect(page.locator(f"{W} #text")).to_be_focused()
+    assert page.locator(f"{W} .help").count() == 0
+
+
+def test_beside_people_whose_task_it_is_stands_one_question_to_think_about(served, open_page):
+    """No field under it; what the person chose to keep stays on the device, as only a crisis erases it."""
+    page = open_page(f"{served}/")
+    page.get_by_label("Keep on this device").check()
+    reflect(page, HARASSED)
+    expect(page.locator(f"{W} .help")).to_contain_text("ombudsperson")
+    expect(page.locator(f"{W} .ponder")).to_contain_text("What kind of support would you want beside you in this?")
+    expect(page.locator(f"{W} [aria-live]")).to_contain_text("What kind of support")
+    assert page.locator(f"{W} textarea, {W} .question").count() == 0
+    assert breaches(page) == []
+    page.reload()
+    expect(page.locator(f"{W} #text")).to_have_value(HARASSED)
+    reflect(page, HARASSED)
+    page.get_by_role("button", name="Begin again").click()
+    expect(page.locator(f"{W} #text")).to_have_value("")
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_help_stays_where_the_line_drops_after_it(served, open_page):
+    """Nothing replaces it but the person."""
+    signpost = {"flag": "hr_legal", "text": "There are people for this.", "emergency": None, "help": []}
+    stream = OPENED + f"event: signpost\ndata: {json.dumps(signpost)}\n\n"
+    with elsewhere(lambda handler: said(handler, "{}") if handler.command != "POST" else said(handler, stream, "text/event-stream")) as dropping:
+        page = open_page(f"{served}/about")
+        page.goto(f"{dropping}/")
+        page.set_content(
+            f'<!doctype html><html lang="en"><script type="module" src="{served}{widget.path()}"></script><{W} endpoint="{dropping}/"></{W}>'
+        )
+        reflect(page)
+        expect(page.locator(f"{W} .help")).to_contain_text("There are people for this.")
+        page.evaluate("document.querySelector('reflection-coach').setAttribute('lang', 'de')")
+        page.evaluate("document.body.append(document.querySelector('reflection-coach'))")
+        page.wait_for_timeout(300)
+        expect(page.locator(f"{W} .help")).to_contain_text("There are people for this.")
+
+
+def test_to_end_with_nothing_answered_takes_one_press(served, open_page):
+    """No question about what was not said; and there is a way back to the question that waits."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    asked = page.locator(f"{W} .question").inner_text()
+    page.get_by_role("button", name="Come to an end").click()
+    expect(page.locator(f"{W} #all")).to_have_value(TEXT.strip())
+    page.get_by_role("button", name="Back to the conversation").click()
+    expect(page.locator(f"{W} .question")).to_have_text(asked)
+    expect(page.locator(f"{W} .question")).to_be_focused()
+
+
+def test_one_of_the_last_questions_is_called_so_and_can_be_left_out(served, open_page):
+    """Finish now goes to the last page, and takes along what stands in the field; whoever answers is asked on, until nothing is left to ask."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    page.locator(f"{W} #reply").fill("Kofi never says anything.")
+    page.get_by_role("button", name="Answer").click()
+    expect(page.locator(f"{W} .heard")).to_contain_text("Kofi")
+    page.get_by_role("button", name="Come to an end").click()
+    card, asked = page.locator(f"{W} .card"), page.locator(f"{W} .question")
+    expect(card).to_contain_text("One of the last questions. You can also finish now.")
+    assert "put aside" not in card.inner_text()
+    assert page.get_by_role("button", name="Come to an end").count() == 0
+    page.wait_for_timeout(400)  # it comes in softly
+    assert breaches(page) == []
+    last = asked.inner_text()
+    page.locator(f"{W} #reply").fill("That I never asked him.")
+    page.get_by_role("button", name="Finish now").click()
+    expect(page.locator(f"{W} #all")).to_have_value(re.compile(re.escape(f"{last}\nThat I never asked him.") + "$"))
+    page.get_by_role("button", name="Back to the conversation").click()
+    expect(card).to_contain_text("One of the last questions.")
+    seen = [last]
+    for reply in ("I want to ask him on Monday, over coffee.", "That silence is a kind of answer."):
+        expect(asked).not_to_have_text(seen[-1])
+        seen.append(asked.inner_text())
+        page.locator(f"{W} #reply").fill(reply)
+        page.get_by_role("button", name="Answer").click()
+    expect(page.locator(f"{W} #all")).to_have_value(re.compile("That silence is a kind of answer.$"))
+    page.get_by_role("button", name="Back to the conversation").click()  # the last one was answered: one that stays with it
+    expect(asked).not_to_have_text(seen[-1])
+    expect(page.get_by_role("button", name="Come to an end")).to_be_visible()
+
+
+def test_the_last_page_holds_plain_words_and_the_download_is_markdown(served, open_page):
+    """Questions without an answer are not the person's words; what was changed stays changed on the way back and forth; erasing asks once."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    asked = page.locator(f"{W} .question")
+    left = asked.inner_text()
+    page.get_by_role("button", name="Leave it").click()
+    expect(asked).not_to_have_text(left)
+    question = asked.inner_text()
+    page.locator(f"{W} #reply").fill("Kofi never says anything.")
+    page.get_by_role("button", name="Answer").click()
+    expect(asked).not_to_have_text(question)
+    page.get_by_role("button", name="Come to an end").click()
+    page.get_by_role("button", name="Finish now").click()
+    area = page.locator(f"{W} #all")
+    expect(area).to_have_value(f"{TEXT.strip()}\n\n{question}\nKofi never says anything.")
+    area.fill(f"Changed.\n\n{question}\nKofi never says anything.")
+    page.get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == f"Changed.\n\n{question}\nKofi never says anything."
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "reflection.md"
+    assert Path(download.value.path()).read_text() == f"# What you said\n\nChanged.\n\n**{question}**\n\nKofi never says anything.\n"
+    assert left not in page.evaluate("document.querySelector('reflection-coach').export()")
+    page.get_by_role("button", name="Back to the conversation").click()
+    last = asked.inner_text()
+    page.locator(f"{W} #reply").fill("I have not asked him.")
+    page.get_by_role("button", name="Finish now").click()
+    expect(area).to_have_value(f"Changed.\n\n{question}\nKofi never says anything.\n\n{last}\nI have not asked him.")
+    page.get_by_role("button", name="Erase").click()
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    assert breaches(page) == []
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("button", name="Erase")).to_be_focused()
+    page.get_by_role("button", name="Erase").click()
+    page.get_by_role("button", name="Erase it").click()
+    expect(page.locator(f"{W} .notice")).to_have_text("Erased.")
+    expect(page.locator(f"{W} .notice")).to_be_in_viewport()
+    expect(page.locator(f"{W} [aria-live]")).to_have_text("Erased.")
+    expect(page.locator(f"{W} #text")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "reflects"),
+    [
+        ("de", "Die Fragen kommen vorerst auf Englisch.", "Nachdenken"),
+        ("fr", "les questions viennent en anglais", "Réfléchir"),
+        ("es", "las preguntas vienen en inglés", "Reflexionar"),
+    ],
+)
+def test_that_questions_come_in_english_is_said_before_and_with_the_first(served, open_page, language, said, reflects):
+    """In the words of the widget, once each."""
+    page = open_page(f"{served}/")
+    page.evaluate(f"document.querySelector('reflection-coach').setAttribute('lang', '{language}')")
+    expect(page.locator(f"{W} .card")).to_contain_text(said)
+    assert breaches(page) == []
+    page.locator(f"{W} #text").fill(TEXT)
+    page.get_by_role("button", name=reflects, exact=True).click()
+    expect(page.locator(f"{W} .notice")).to_contain_text(said)
+    first = page.locator(f"{W} .question").inner_text()
+    page.locator(f"{W} #reply").fill("Kofi never says anything.")
+    page.locator(f"{W} button.main").click()
+    expect(page.locator(f"{W} .question")).not_to_have_text(first)
+    assert page.locator(f"{W} .notice").count() == 0
+
+
+def test_who_writes_in_another_language_on_an_english_page_is_told_too(served, open_page):
+    """In the words of the service."""
+    page = open_page(f"{served}/")
+    assert "in English" not in page.locator(f"{W} .card").inner_text()
+    reflect(page, "Ich habe Tom am Montag vor allen angeschrien, und er hat seitdem nicht mehr mit mir gesprochen. Das Team hat zugesehen.")
+    expect(page.locator(f"{W} .notice")).to_contain_text("The questions are in English, for now.")
+
+
+def test_the_ring_says_what_it_is_and_what_it_is_not(served, open_page):
+    """No score."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    expect(page.locator(f"{W} .cover")).to_contain_text("It is no score.")
+
+
+def test_a_conversation_is_where_it_was_after_a_reload_if_that_is_ticked(served, open_page):
+    """Questions, answers and the half of one; the last page with what was changed on it; without the tick nothing at all."""
+    page = open_page(f"{served}/")
+    page.get_by_label("Keep on this device").check()
+    reflect(page)
+    asked = page.locator(f"{W} .question")
+    first = asked.inner_text()
+    page.locator(f"{W} #reply").fill("Kofi never says anything.")
+    page.get_by_role("button", name="Answer").click()
+    expect(asked).not_to_have_text(first)
+    second, heard = asked.inner_text(), page.locator(f"{W} .heard").inner_text()
+    page.locator(f"{W} #reply").fill("I have not")
+    page.reload()
+    expect(asked).to_have_text(second)
+    expect(page.locator(f"{W} .heard")).to_have_text(heard)
+    expect(page.locator(f"{W} #reply")).to_have_value("I have not")
+    page.locator(f"{W} #reply").fill("I have not asked him.")
+    page.get_by_role("button", name="Answer").click()
+    expect(asked).not_to_have_text(second)
+    page.get_by_role("button", name="Come to an end").click()
+    page.get_by_role("button", name="Finish now").click()
+    area = page.locator(f"{W} #all")
+    words = f"{TEXT.strip()}\n\n{first}\nKofi never says anything.\n\n{second}\nI have not asked him."
+    expect(area).to_have_value(words)
+    area.fill(words + " Not yet.")
+    page.reload()
+    expect(area).to_have_value(words + " Not yet.")
+    page.get_by_role("button", name="Back to the conversation").click()
+    expect(page.get_by_role("button", name="Finish now")).to_be_visible()
+    page.get_by_role("button", name="Finish now").click()
+    page.get_by_role("button", name="Erase").click()
+    page.get_by_role("button", name="Erase it").click()
+    assert page.evaluate("localStorage.length") == 0
+    reflect(page)
+    page.locator(f"{W} #reply").fill("Not kept.")
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+    page.reload()
+    expect(page.locator(f"{W} #text")).to_have_value("")
+
+
+def test_who_asks_for_ideas_is_shown_those_of_others(served, open_page):
+    """Quoted, with whose they are, between what was heard and the next question; gone with the next answer."""
+    page = open_page(f"{served}/")
+    reflect(page)
+    asked = page.locator(f"{W} .question")
+    first = asked.inner_text()
+    page.locator(f"{W} #reply").fill("I do not know. Just tell me what to do.")
+    page.get_by_role("button", name="Answer").click()
+    expect(asked).not_to_have_text(first)
+    expect(page.locator(f"{W} .offered > p")).to_contain_text("You ask for ideas")
+    assert 1 <= page.locator(f"{W} .offered blockquote").count() <= 3
+    expect(page.locator(f"{W} .offered .soft").nth(1)).to_contain_text(re.compile(r"\d{4}"))
+    second = asked.inner_text()
+    page.locator(f"{W} #reply").fill("The second one is close to it.")
+    page.get_by_role("button", name="Answer").click()
+    expect(asked).not_to_have_text(second)
+    expect(page.locator(f"{W} .offered")).to_have_count(0)
+
+
+def test_what_is_kept_on_the_device_but_is_not_ours_is_passed_over(served, open_page):
+    """Cut short, say."""
+    page = open_page(f"{served}/")
+    page.get_by_label("Keep on this device").check()
+    page.evaluate('localStorage.setItem(localStorage.key(0), \'{"text": "cut\')')
+    page.reload()
+    expect(page.locator(f"{W} #text")).to_have_value("")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ticked", [True, False])
+def test_the_token_of_what_the_service_keeps_stays_on_the_device_only_if_ticked(remembering_coach, open_page, database, ticked):
+    """With it the same reflection goes on after a reload; and the page says beforehand that the service keeps it."""
+    with serving(remembering_coach) as service:
+        page = open_page(f"{service}/")
+        expect(page.locator(f"{W} .who")).to_contain_text("The service keeps nothing of them.")
+        page.evaluate("document.querySelector('reflection-coach').setAttribute('store', ''); document.querySelector('reflection-coach').reset()")
+        expect(page.locator(f"{W} .who")).to_contain_text("has the service keep them for 30 days")
+        if ticked:
+            page.get_by_label("Keep on this device").check()
+        reflect(page)
+        asked = page.locator(f"{W} .question")
+        first = asked.inner_text()
+        found = page.evaluate("JSON.stringify(Object.values(localStorage))")
+        assert ("ct_" in found) is ticked
+        if ticked:
+            page.reload()
+            expect(asked).to_have_text(first)
+            page.locator(f"{W} #reply").fill("Kofi never says anything.")
+            page.get_by_role("button", name="Answer").click()
+            expect(asked).not_to_have_text(first)
+            (kept,) = httpx.get(f"{service}/v1/reflections").json()["data"]
+            assert kept["replies"] == 1
 
 
 def test_what_is_kept_on_the_device_is_kept_only_if_ticked(served, open_page):
@@ -484,10 +798,7 @@ def test_on_paper_stand_the_persons_words_alone(served, open_page):
     """Not the page around them."""
     page = open_page(f"{served}/")
     reflect(page)
-    while not page.locator(f"{W} #all").is_visible():
-        expect(page.locator(f"{W} .question, {W} #all")).to_be_visible()
-        page.get_by_role("button", name="Come to an end").click()
-        page.wait_for_timeout(300)
+    page.get_by_role("button", name="Come to an end").click()
     page.locator(f"{W} #all").fill("Only this.")
     page.get_by_role("button", name="Print").click()
     assert page.frame_locator(f"{W} iframe").locator("body").inner_text() == "Only this."

@@ -19,6 +19,8 @@ from tests.conftest import WRITEUPS, serving
 HERE = Path(__file__).parent
 TEXT = next(row["text"] for row in WRITEUPS if row["id"] == "s01")
 CRISIS = next(row["text"] for row in WRITEUPS if row["flag"] == "crisis")
+VAGUE = "Things are just not great with the team at the moment. Energy is low, communication could be better. I don't really know where to start."
+HARASSED = "My boss keeps touching my back in meetings and made a comment about my body yesterday. I told him to stop and he laughed."
 BEST = ("start", "evidence", "next-dark", "end")  # these stand in the README
 W = "reflection-coach"
 MODES = {
@@ -71,15 +73,23 @@ def _states(chromium: Browser, address: str, folder: Path, mode: str, options: d
     page.locator(f"{W} .heard").wait_for()
     page.wait_for_timeout(700)
     take("next", page)
-    while not page.locator(f"{W} #all").is_visible():
-        page.get_by_role("button", name="Come to an end").click()
-        page.wait_for_timeout(700)
+    page.get_by_role("button", name="Come to an end").click()
+    page.get_by_role("button", name="Finish now").wait_for()
+    take("closing", page)
+    page.get_by_role("button", name="Finish now").click()
+    page.locator(f"{W} #all").wait_for()
     take("end", page)
-    page.evaluate("document.querySelector('reflection-coach').reset()")
-    page.locator(f"{W} #text").fill(CRISIS)
-    page.get_by_role("button", name="Reflect").click()
-    page.locator(f"{W} .help").wait_for()
-    take("signpost", page)
+    page.get_by_role("button", name="Erase").click()
+    take("sure", page)
+    page.get_by_role("button", name="Erase it").click()
+    page.locator(f"{W} .notice").wait_for()
+    take("erased", page)
+    for name, text, shown in (("vague", VAGUE, ".notice"), ("matter", HARASSED, ".ponder"), ("signpost", CRISIS, ".help")):
+        page.evaluate("document.querySelector('reflection-coach').reset()")
+        page.locator(f"{W} #text").fill(text)
+        page.get_by_role("button", name="Reflect").click()
+        page.locator(f"{W} {shown}").wait_for()
+        take(name, page)
     page.context.close()
 
 

@@ -26,12 +26,17 @@ button:hover { border-color: currentColor; }
 button.main { background: var(--_accent); border-color: var(--_accent); color: var(--_on); font-weight: 600; }
 button.last { margin-inline-start: auto; border-color: transparent; text-decoration: underline; text-underline-offset: .2em; }
 button[aria-pressed="true"] { background: var(--_accent); color: var(--_on); }
+button.finish { border-color: currentColor; font-weight: 600; }
+.row .whole { flex: 1 0 100%; margin: 0; }
+.quiet button { font-weight: 400; }
+.ponder { margin: 1.1rem 0 0; }
 .opener { width: 100%; display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .8rem; text-align: start; border: 0; padding: .3rem 0; }
 .card:has(.opener) { padding: .5rem 1.2rem; }
 .opener span { font-weight: 400; }
 button[disabled] { opacity: .55; cursor: default; }
 .heard { color: var(--_soft); margin-bottom: 1.1rem; }
 .question { font: 400 clamp(1.35rem, 3.6vw, 1.75rem)/1.35 var(--rc-question-font, ui-serif, Georgia, Cambria, "Times New Roman", serif); margin: 0 0 .6rem; text-wrap: balance; }
+blockquote { margin: .9rem 0; padding-inline-start: .9rem; border-inline-start: 3px solid var(--_line); }
 details { border-top: 1px solid var(--_line); margin-top: 1.1rem; padding-top: .7rem; }
 summary { cursor: pointer; font-weight: 600; min-height: 1.6rem; }
 .told { white-space: pre-wrap; max-height: 16rem; overflow: auto; position: relative; }
@@ -41,12 +46,14 @@ textarea.all { flex: 1 0 18rem; }
 a { color: var(--_accent); }
 mark { background: var(--_mark); color: inherit; border-radius: 3px; padding: 0 .1em; }
 .notice { border-inline-start: 4px solid var(--_accent); padding: .2rem .8rem; margin: 1rem 0 0; }
+.notice:has(+ form) { margin: .6rem 0 0; }
 .help { border: 2px solid var(--_ink); border-radius: var(--_radius); padding: .8rem 1.1rem; }
 .cover { display: flex; gap: .9rem; align-items: center; margin-top: 1.3rem; }
 .cover svg { width: 3.4rem; height: 3.4rem; flex: none; }
 .cover circle { fill: none; stroke: var(--_line); }
 .cover .touched { stroke: var(--_accent); }
 .check { display: flex; gap: .55rem; align-items: center; font-weight: 400; margin: .8rem 0 0; }
+.check + .soft { margin: .1rem 0 0; margin-inline-start: 1.8rem; }
 .check input { width: 1.25rem; height: 1.25rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (prefers-reduced-motion: no-preference) { .come { animation: come .35s ease-out; } @keyframes come { from { opacity: 0; transform: translateY(.4rem); } } }

@@ -5,6 +5,7 @@ import { TEXTS } from "./texts.js";
 
 const SKILLS = ["active_listening", "managing_conflict", "shared_problem_solving", "self_regulation", "humility", "curiosity", "care"];
 const VIEWS = ["own", "other", "shared"];
+const STOPS = ["crisis", "hr_legal"]; // where coaching ends; any other signpost says what would help, and leaves the words where they are
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(STYLE);
 
@@ -36,6 +37,16 @@ async function* events(response) {
   }
 }
 
+/** What there is of a conversation; all of it, and nothing else, is kept on the device where that is ticked. */
+const fresh = () => ({
+  text: "", draft: "", // the write-up, and a reply that is being typed, until it has arrived
+  exchanges: [], queue: [], current: null, heard: "", skills: [], views: [],
+  closing: false, // the question looks back: one of the last
+  over: false, // there is no question after the one that was answered
+  ended: false, edited: null, // the last page is open, and what was changed on it
+  kept: null, // where the service keeps it, if the page asked for that: its id, and the token that opens it
+});
+
 /** A name that nothing else has, also where the page is not served securely. */
 function named() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -51,26 +62,21 @@ class ReflectionCoach extends HTMLElement {
   #root = this.attachShadow({ mode: "open" });
   #live = make("p", { class: "unseen", role: "status", "aria-live": "polite" });
   #stage = make("div", { class: "card", part: "card" });
-  #text = "";
-  #exchanges = [];
-  #queue = [];
-  #current = null;
-  #heard = "";
-  #touched = { skills: new Set(), views: new Set() };
+  #talk = fresh();
+  #view = ""; // what is on the stage: shut, write, question, help, end
   #stop = null;
   #again = null;
   #known = null; // what the service says of itself
-  #kept = null; // where the service keeps it, if the page asked for that: its id, and the token that opens it
   #more = {};
-  #draft = ""; // a reply that is being typed, until it has arrived
   #listening = null; // the browser's own dictation, while it runs
 
   static observedAttributes = ["open", "compact", "lang"];
-  attributeChangedCallback(_name, before, now) { if (this.isConnected && before !== now && !this.#stop && !this.#current) this.#begin(); }
+  attributeChangedCallback(_name, before, now) { if (before !== now && (this.#view === "shut" || this.#view === "write")) this.#enter(); }
 
-  set texts(value) { this.#more = value; if (this.isConnected) this.#begin(); }
+  set texts(value) { this.#more = value; if (this.#view && this.#view !== "help") this.#enter(); }
   get #lang() { return (this.getAttribute("lang") || document.documentElement.lang || "en").toLowerCase(); }
   get #base() { return this.getAttribute("endpoint") || new URL("../..", import.meta.url).href; }
+  get #english() { return this.#lang.split("-")[0] === "en"; }
   get #store() { return `reflection-coach ${this.#base}`; }
 
   #say(key, values = {}) {
@@ -88,44 +94,73 @@ class ReflectionCoach extends HTMLElement {
     const room = this.#stop ? 640 : 0; // about what a question takes: made at once, not when it comes
     this.#stage.style.minHeight = shut ? "" : `${Math.max(Math.min(this.#stage.offsetHeight, 760), room)}px`; // what stands below on the page stays where it is
     this.#stage.replaceChildren(...children.filter((child) => child != null && child !== false && child !== ""));
-    if (inside && target) target.focus({ preventScroll: true });
+    if (inside && target) this.#lead(target);
+  }
+
+  /** To what came, without a jump where it can be seen; on a small screen, where it came above what is seen, to its beginning. */
+  #lead(target) {
+    target.focus({ preventScroll: true });
+    if (target.getBoundingClientRect().top < 0 || this.#stage.querySelector(".notice")?.getBoundingClientRect().top < 0) this.#stage.scrollIntoView();
   }
 
   connectedCallback() {
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.replaceChildren(this.#stage, this.#live);
     this.#root.addEventListener("keydown", (event) => event.key === "Escape" && this.#stop?.abort());
-    this.#restore();
-    this.#begin();
+    if (!this.#view) this.#restore();
+    if (this.#view !== "help") this.#enter(); // moved on the page, it still says where help is
     this.#tell("ready");
   }
   disconnectedCallback() { this.#stop?.abort(); }
 
+  /** Where the person is. */
+  #enter() {
+    if (this.#stop) return null; // something is being read; what comes of it is shown then
+    if (this.hasAttribute("compact") && !this.hasAttribute("open")) return this.#shut();
+    if (this.#talk.ended) return this.#end();
+    return this.#talk.current ? this.#show([]) : this.#begin();
+  }
+
   /** Reflect on a text, as if it had been typed and sent. */
-  ask(text) { this.#text = text; return this.#send(this.#first()); }
+  ask(text) {
+    this.#talk = { ...fresh(), text };
+    return this.#send(this.#first());
+  }
   /** Forget everything, here and on this device. */
-  reset() {
+  reset() { this.#renew(); }
+  #renew(note = "") {
+    const inside = this.#root.activeElement !== null;
     this.#stop?.abort();
+    this.#stop = null;
     this.#forget();
-    [this.#text, this.#draft, this.#exchanges, this.#queue, this.#current, this.#heard, this.#kept] = ["", "", [], [], null, "", null];
-    this.#touched = { skills: new Set(), views: new Set() };
+    this.#talk = fresh();
     this.#stage.replaceChildren();
     this.#stage.style.minHeight = "";
-    this.#begin();
+    this.#view = "write";
+    if (this.hasAttribute("compact") && !this.hasAttribute("open")) this.#shut();
+    else this.#begin(note, inside);
   }
   /** What was said so far, as Markdown. */
-  export() {
-    const lines = this.#exchanges.map(({ question, reply }) => `**${question}**\n\n${reply ?? ""}`.trim());
-    return [`# ${this.#say("summary")}`, this.#text.trim(), ...lines].filter(Boolean).join("\n\n") + "\n";
+  export() { return this.#markdown(this.#words()); }
+
+  /** The person's own words, and before each answer the question; a question without an answer is none of them. */
+  #words(exchanges = this.#talk.exchanges) {
+    return [this.#talk.text.trim(), ...exchanges.filter(({ reply }) => reply).map(({ question, reply }) => `${question}\n${reply}`)].filter(Boolean).join("\n\n");
+  }
+  #markdown(words) {
+    const asked = new Set(this.#talk.exchanges.map(({ question }) => question));
+    return [`# ${this.#say("summary")}`, "", ...words.split("\n").map((line) => (asked.has(line) ? `**${line}**\n` : line))].join("\n") + "\n";
   }
 
   #keeping() { try { return localStorage.getItem(this.#store) !== null; } catch { return false; } } // storage may be closed to us, in a frame say
   #forget() { if (this.#keeping()) localStorage.removeItem(this.#store); }
-  #remember() { if (this.#keeping()) localStorage.setItem(this.#store, JSON.stringify({ text: this.#text, exchanges: this.#exchanges })); }
+  #remember() {
+    if (!this.#keeping()) return;
+    try { localStorage.setItem(this.#store, JSON.stringify(this.#talk)); } catch { /* full: what was kept before stays */ }
+  }
   #restore() {
     if (!this.#keeping()) return;
-    const { text = "", exchanges = [] } = JSON.parse(localStorage.getItem(this.#store));
-    [this.#text, this.#exchanges] = [text, exchanges];
+    try { this.#talk = { ...fresh(), ...JSON.parse(localStorage.getItem(this.#store)) }; } catch { this.#forget(); } // not ours, or cut short
   }
 
   /** Who answers, and where words go. Asked once; waited for a moment, so that nothing moves when it comes. */
@@ -134,7 +169,8 @@ class ReflectionCoach extends HTMLElement {
     try {
       const facts = await this.#about();
       const goes = facts.sent_to.length ? this.#say("leaves", { to: facts.sent_to.join(", ") }) : this.#say("stays");
-      place.append(make("p", { lang: facts.language }, facts.what), make("p", {}, goes), make("p", { lang: facts.language }, facts.erase));
+      const days = this.hasAttribute("store") && facts.stored !== "never" && /^P(\d+)D$/.exec(facts.retention)?.[1];
+      place.append(make("p", { lang: facts.language }, facts.what), make("p", {}, goes, " ", days ? this.#say("keepsDays", { n: days }) : this.#say("keepsNothing")));
     } catch {
       this.#known = null;
       place.append(make("p", {}, this.#say("lost")));
@@ -143,39 +179,51 @@ class ReflectionCoach extends HTMLElement {
 
   /** One line that opens. What is closed is not there: nothing to tab into, nothing read out. */
   #shut() {
+    this.#view = "shut";
     const open = make("button", { class: "opener", part: "button", "aria-expanded": "false", onclick: () => { this.setAttribute("open", ""); } },
       make("strong", {}, this.#say("title")), make("span", {}, this.#say("ask")));
     this.#put(open, open);
   }
 
-  async #begin() {
-    if (this.hasAttribute("compact") && !this.hasAttribute("open")) return this.#shut();
+  /** To write. `note` stands above the field: what would help, or that all is erased. */
+  async #begin(note = "", inside = false) {
+    this.#view = "write";
     await Promise.race([this.#about().catch(() => null), new Promise((done) => setTimeout(done, 120))]);
-    if (this.#stop) return; // something was asked meanwhile
+    if (this.#stop || this.#view !== "write") return; // something was asked meanwhile
     const count = make("span", { class: "soft" });
     const area = make("textarea", { id: "text", part: "text", maxlength: 12000, "aria-describedby": "hint", oninput: () => {
-      this.#text = area.value;
-      const words = area.value.split(/\s+/).filter(Boolean).length;
-      count.textContent = words ? this.#say("words", { n: words.toLocaleString(this.#lang) }) : "";
+      this.#talk.text = area.value;
+      counted();
       this.#remember();
     } });
-    area.value = this.#text;
-    const keep = make("input", { type: "checkbox", onchange: () => {
+    const counted = () => {
+      const words = area.value.split(/\s+/).filter(Boolean).length;
+      count.textContent = words ? this.#say("words", { n: words.toLocaleString(this.#lang) }) : "";
+    };
+    area.value = this.#talk.text;
+    counted();
+    const keep = make("input", { type: "checkbox", "aria-describedby": "kept", onchange: () => {
       if (!keep.checked) return this.#forget();
       try { localStorage.setItem(this.#store, "{}"); this.#remember(); } catch { keep.checked = false; }
     } });
     keep.checked = this.#keeping();
-    const who = make("details", { class: "who", open: true }, make("summary", {}, this.#say("more")));
+    const who = make("details", { class: "who", open: !note }, make("summary", {}, this.#say("more")));
     const examples = make("details", {}, make("summary", {}, this.#say("examples")),
       ...["example1", "example2"].map((key) => make("p", { class: "soft" }, this.#say(key))));
     const row = make("div", { class: "row" }, make("button", { class: "main", part: "button" }, this.#say("reflect")));
     if (this.hasAttribute("compact")) row.append(make("button", { type: "button", onclick: () => this.removeAttribute("open") }, this.#say("close")));
     this.#dictation(area, row);
-    const form = make("form", { onsubmit: (event) => { event.preventDefault(); if (area.value.trim()) this.#send(this.#first()); else area.focus(); } },
+    const form = make("form", { onsubmit: (event) => { event.preventDefault(); if (area.value.trim()) this.ask(area.value); else area.focus(); } },
       make("label", { for: "text" }, this.#say("ask")), area, make("p", { id: "hint", class: "soft" }, this.#say("hint"), " ", count), row,
-      make("label", { class: "check" }, keep, this.#say("keep")));
+      make("label", { class: "check" }, keep, this.#say("keep")), make("p", { id: "kept", class: "soft" }, this.#say("keepHint")));
+    const above = note && make("p", { class: "notice" }, note);
     await Promise.race([this.#facts(who), new Promise((done) => setTimeout(done))]);
-    this.#put(area, make("h2", {}, this.#say("title")), who, form, examples);
+    if (this.#stop || this.#view !== "write") return;
+    this.#put(area, make("h2", {}, this.#say("title")), who, !this.#english && make("p", { class: "soft" }, this.#say("inEnglish")), above, form, examples);
+    if (inside) this.#lead(area);
+    if (!note) return;
+    area.setSelectionRange(area.value.length, area.value.length);
+    this.#announce(note);
   }
 
   /** Dictation by the browser, if it listens on this device: one that would send a voice elsewhere is not asked. */
@@ -206,7 +254,7 @@ class ReflectionCoach extends HTMLElement {
   #body(more) {
     const listed = (name) => (this.getAttribute(name) ?? "").split(",").map((one) => one.trim()).filter(Boolean);
     if (more.text !== undefined) return more; // a reply to what is kept
-    const body = { challenge: this.#text, ...more };
+    const body = { challenge: this.#talk.text, ...more };
     if (this.getAttribute("lang")) body.language = this.#lang;
     if (listed("focus").length) body.focus = listed("focus");
     if (listed("functions").length) body.functions = listed("functions");
@@ -215,22 +263,23 @@ class ReflectionCoach extends HTMLElement {
   }
   #first() { return { count: Number(this.getAttribute("count")) || 3 }; }
 
-  /** Send; `exchange` is what was answered, which counts once the service has it. The same sending tried again has the same name, so that it counts once. */
-  async #send(more, exchange = null, name = named()) {
-    this.#again = () => this.#send(more, exchange, name);
+  /** Send; `exchange` is what was answered, which counts once the service has it, and with `finish` the last page comes then. The same sending tried again has the same name, so that it counts once. */
+  async #send(more, exchange = null, finish = false, name = named()) {
+    this.#again = () => this.#send(more, exchange, finish, name);
     this.#stop?.abort();
     this.#listening?.abort();
     const stop = (this.#stop = new AbortController());
     const cancel = make("button", { onclick: () => stop.abort() }, this.#say("cancel"));
     this.#put(cancel, make("p", { class: "soft" }, this.#say("reading")), make("div", { class: "row" }, cancel));
     this.#announce(this.#say("reading"));
-    this.#queue = [];
-    let shown = false;
+    this.#talk.queue = [];
+    this.#talk.offered = null;
+    let [shown, stopped] = [false, false];
     const notices = [];
     try {
       const going = more.text !== undefined;
-      const key = going ? this.#kept.token : this.getAttribute("key");
-      const answer = await fetch(new URL(going ? `v1/reflections/${this.#kept.id}/replies` : "v1/reflections", this.#base), {
+      const key = going ? this.#talk.kept.token : this.getAttribute("key");
+      const answer = await fetch(new URL(going ? `v1/reflections/${this.#talk.kept.id}/replies` : "v1/reflections", this.#base), {
         method: "POST", signal: stop.signal, credentials: "omit", referrerPolicy: "no-referrer", body: JSON.stringify(this.#body(more)),
         headers: { "content-type": "application/json", accept: "text/event-stream", "idempotency-key": name, ...(key ? { authorization: `Bearer ${key}` } : {}) },
       });
@@ -238,27 +287,44 @@ class ReflectionCoach extends HTMLElement {
       let ended = false;
       for await (const [event, data] of events(answer)) {
         if (event === "opened") {
-          if (data.kept?.continue_token) this.#kept = { id: data.id, token: data.kept.continue_token };
+          if (data.kept?.continue_token) this.#talk.kept = { id: data.id, token: data.kept.continue_token };
           this.#tell("opened", data);
         }
-        else if (event === "signpost") { this.#signpost(data); return; }
-        else if (event === "acknowledged") this.#heard = data.text;
+        else if (event === "signpost") {
+          this.#tell("signpost", data);
+          if (!STOPS.includes(data.flag)) return this.#talk.current ? this.#show([{ message: data.text }]) : this.#begin(data.text);
+          stopped = true;
+          this.#signpost(data, exchange);
+        }
+        else if (stopped) { if (event === "asked") this.#ponder(data.question.text); }
+        else if (event === "acknowledged") this.#talk.heard = data.text;
+        else if (event === "offered") this.#talk.offered = data;
         else if (event === "notice") notices.push(data);
         else if (event === "failed") throw new Error(data.detail);
         else if (event === "closed") { ended = true; this.#tell("closed", data); }
         else if (event === "asked") {
-          this.#queue.push(data);
+          this.#talk.queue.push(data);
           this.#tell("question", data.question);
-          if (!shown) { shown = true; this.#answered(exchange); this.#next(notices); }
+          if (shown) this.#remember();
+          else {
+            shown = true;
+            this.#answered(exchange);
+            this.#talk.closing = this.#looksBack(more.move, exchange, notices);
+            if (more.move === "wrap_up" && !exchange.reply) this.#talk.heard = ""; // that it is one of the last is said instead
+            this.#next(notices, finish);
+          }
         }
       }
+      if (stopped) return;
       if (!ended) throw new Error(this.#say("lost"));
       if (shown) return;
       if (!notices.some((one) => one.code === "finished")) return this.#trouble(notices.map((one) => one.message).join(" "));
       this.#answered(exchange);
+      this.#talk.over = true;
       this.#end();
     } catch (error) {
-      if (stop.signal.aborted) return this.#current ? this.#show([]) : this.#begin();
+      if (stopped || (this.#stop !== stop && stop.signal.aborted)) return; // where help is stays; or something else is going on
+      if (stop.signal.aborted) { this.#stop = null; return this.#enter(); }
       this.#tell("error", { message: error.message });
       if (!shown) this.#trouble(error instanceof TypeError ? this.#say("lost") : error.message);
     } finally {
@@ -268,49 +334,94 @@ class ReflectionCoach extends HTMLElement {
 
   /** What was answered has arrived, and was taken up. */
   #answered(exchange) {
-    if (exchange) this.#exchanges.push(exchange);
-    this.#draft = "";
+    if (exchange) this.#talk.exchanges.push(exchange);
+    this.#talk.draft = "";
+    this.#talk.over = false;
     this.#remember();
   }
 
-  #next(notices) { this.#current = this.#queue.shift(); this.#show(notices); }
-
-  #show(notices) {
-    const { question, guidance } = this.#current;
-    this.#touched.skills.add(question.skill);
-    this.#touched.views.add(question.perspective);
-    const area = make("textarea", { class: "short", id: "reply", maxlength: 4000, oninput: () => { this.#draft = area.value; } });
-    area.value = this.#draft;
-    const move = (name) => make("button", { type: "button", onclick: () => this.#move(name, area.value) }, this.#say(name));
-    const form = make("form", { onsubmit: (event) => { event.preventDefault(); if (area.value.trim()) this.#move("reply", area.value); else area.focus(); } },
-      make("label", { for: "reply" }, this.#say("your")), area,
-      make("div", { class: "row" }, make("button", { class: "main", part: "button" }, this.#say("answer")), move("another"), move("deeper"), move("skip"),
-        make("button", { type: "button", class: "last", onclick: () => this.#move("wrap_up", area.value) }, this.#say("end"))));
-    const asked = make("p", { class: "question", part: "question", lang: "en", tabindex: "-1" }, question.text);
-    this.#put(asked, make("div", { class: "come" }, this.#heard && make("p", { class: "heard", lang: "en" }, this.#heard), asked), form,
-      ...notices.filter((one) => one.code !== "answered-in-english").map((one) => make("p", { class: "notice", lang: "en" }, one.message)),
-      this.#own(question), this.#library(guidance), this.#cover());
-    this.#announce(`${this.#heard} ${question.text}`.trim());
+  /** Whether a question is one of the last: after a wish to end they follow each other, unless one is stayed with or exchanged for another. */
+  #looksBack(move, exchange, notices) {
+    if (move === "wrap_up" || notices.some((one) => one.code === "close-proposed")) return true;
+    const before = move === "another" && exchange && !exchange.reply ? this.#talk.exchanges.slice(0, -1) : this.#talk.exchanges;
+    return move !== "deeper" && before.some((one) => one.last);
   }
 
-  #move(move, reply) {
+  #next(notices, finish = false) {
+    const talk = this.#talk;
+    talk.current = talk.queue.shift();
+    const { skill, perspective } = talk.current.question;
+    talk.skills = [...new Set([...talk.skills, skill])];
+    talk.views = [...new Set([...talk.views, perspective])];
+    if (finish) this.#end();
+    else this.#show(notices);
+  }
+
+  #show(notices) {
+    const talk = this.#talk;
+    const { question, guidance } = talk.current;
+    this.#view = "question";
+    talk.ended = false;
+    this.#remember();
+    const area = make("textarea", { class: "short", id: "reply", maxlength: 4000, oninput: () => { talk.draft = area.value; this.#remember(); } });
+    area.value = talk.draft;
+    const move = (name) => make("button", { type: "button", onclick: () => this.#move(name, area.value) }, this.#say(name));
+    const moves = [move("another"), move("deeper"), move("skip")];
+    if (talk.closing) moves.unshift(make("button", { type: "button", class: "finish", onclick: () => this.#move("wrap_up", area.value, true) }, this.#say("finish")));
+    else moves.push(make("button", { type: "button", class: "last", onclick: () => this.#move("wrap_up", area.value) }, this.#say("end")));
+    const form = make("form", { onsubmit: (event) => { event.preventDefault(); if (area.value.trim()) this.#move("reply", area.value); else area.focus(); } },
+      make("label", { for: "reply" }, this.#say("your")), area,
+      make("div", { class: "row" }, make("button", { class: "main", part: "button" }, this.#say("answer")), ...moves));
+    const asked = make("p", { class: "question", part: "question", lang: "en", tabindex: "-1" }, question.text);
+    const last = talk.closing ? this.#say("lastOnes") : "";
+    this.#put(asked, make("div", { class: "come" }, talk.heard && make("p", { class: "heard", lang: "en" }, talk.heard), this.#offered(talk.offered), last && make("p", { class: "soft" }, last), asked), form,
+      ...notices.map((one) => this.#notice(one)), this.#own(question), this.#library(guidance), this.#cover());
+    this.#announce([talk.heard, last, question.text].filter(Boolean).join(" "));
+  }
+
+  /** What others think, quoted, for who asked for ideas. */
+  #offered(offered) {
+    return offered && make("section", { class: "offered", lang: "en" }, make("p", { class: "soft" }, offered.text),
+      ...offered.passages.map((one) => make("blockquote", {}, make("p", {}, make("strong", {}, one.title)), make("p", {}, one.text), this.#sources(one))));
+  }
+
+  #sources = ({ sources }) => make("p", { class: "soft" }, sources.map((source) => `${source.author}, ${source.title}, ${source.year}`).join("; "));
+
+  #notice({ code, message }) {
+    if (code === "close-proposed") return null; // said above the question
+    if (code !== "answered-in-english") return make("p", { class: "notice", lang: code && "en" }, message);
+    if (this.#talk.exchanges.length) return null; // said with the first question
+    return this.#english ? make("p", { class: "notice", lang: "en" }, message) : make("p", { class: "notice" }, this.#say("inEnglish"));
+  }
+
+  #move(move, reply, finish = false) {
+    const talk = this.#talk;
     const text = reply.trim();
-    const exchange = { question: this.#current.question.text, reply: text || null };
+    const exchange = { question: talk.current.question.text, reply: text || null, last: talk.closing };
+    const nothing = !text && (finish || (move === "wrap_up" && !talk.exchanges.some((one) => one.reply)));
     this.#tell("reply", { move, reply: text });
-    if (this.#kept) return this.#send({ to: this.#current.question.id, text, move }, exchange);
-    if (!text && (move === "skip" || move === "another") && this.#queue.length) {
-      this.#exchanges.push(exchange);
-      this.#remember();
-      this.#heard = "";
+    if (nothing) return this.#end(); // there is nothing to send, and nothing to look back on
+    if (talk.kept) return this.#send({ to: talk.current.question.id, text, move }, exchange, finish);
+    if (!text && (move === "skip" || move === "another") && talk.queue.length) {
+      talk.exchanges.push(exchange);
+      talk.heard = "";
       return this.#next([]);
     }
-    return this.#send({ exchanges: [...this.#exchanges, exchange].slice(-24), move }, exchange);
+    return this.#send({ exchanges: this.#told([...talk.exchanges, exchange]), move }, exchange, finish);
+  }
+  #told(exchanges) { return exchanges.slice(-24).map(({ question, reply }) => ({ question, reply })); }
+
+  /** From the last page to where the conversation was; where the last question was answered, to one that stays with it. */
+  #back() {
+    const { over, kept, current, exchanges } = this.#talk;
+    if (!over) return this.#show([]);
+    return this.#send(kept ? { to: current.question.id, text: "", move: "deeper" } : { exchanges: this.#told(exchanges), move: "deeper" });
   }
 
   /** The person's own words, with those marked that the question quotes. Offsets count code points. */
   #own(question) {
-    const texts = { "/challenge": this.#text };
-    (this.#kept ? this.#exchanges : this.#exchanges.slice(-24)).forEach(({ reply }, at) => { if (reply) texts[`/exchanges/${at}/reply`] = reply; });
+    const texts = { "/challenge": this.#talk.text };
+    (this.#talk.kept ? this.#talk.exchanges : this.#talk.exchanges.slice(-24)).forEach(({ reply }, at) => { if (reply) texts[`/exchanges/${at}/reply`] = reply; });
     const marked = question.evidence.find((one) => texts[one.of]);
     if (!marked) return null;
     const points = [...texts[marked.of]];
@@ -323,8 +434,7 @@ class ReflectionCoach extends HTMLElement {
   #library(guidance) {
     if (!guidance.length) return null;
     return make("details", { lang: "en" }, make("summary", {}, this.#say("guidance")),
-      ...guidance.flatMap((one) => [make("p", {}, make("strong", {}, one.title)), make("p", {}, one.excerpt),
-        make("p", { class: "soft" }, one.sources.map((source) => `${source.author}, ${source.title}, ${source.year}`).join("; "))]));
+      ...guidance.flatMap((one) => [make("p", {}, make("strong", {}, one.title)), make("p", {}, one.excerpt), this.#sources(one)]));
   }
 
   /** Which of the seven skills (outer ring) and whose views (inner ring) were touched, and the same in words. */
@@ -337,43 +447,83 @@ class ReflectionCoach extends HTMLElement {
       const whole = names.length * 10;
       const drawn = { cx: 28, cy: 28, r: radius, pathLength: whole, "stroke-width": 6, "stroke-dasharray": `8.6 ${whole - 8.6}`, "stroke-dashoffset": -10 * at, transform: "rotate(-90 28 28)" };
       for (const [key, value] of Object.entries(drawn)) arc.setAttribute(key, value);
-      if (touched.has(name)) arc.setAttribute("class", "touched");
+      if (touched.includes(name)) arc.setAttribute("class", "touched");
       picture.append(arc);
     });
-    ring(24, SKILLS, this.#touched.skills);
-    ring(14, VIEWS, this.#touched.views);
-    const words = (set) => [...set].map((one) => this.#say(one === "own" ? "own_view" : one)).join(", ");
-    return make("div", { class: "cover soft" }, picture, make("span", {}, `${this.#say("touched")}: ${words(this.#touched.skills)}.`, make("br"), `${this.#say("views")}: ${words(this.#touched.views)}.`));
+    ring(24, SKILLS, this.#talk.skills);
+    ring(14, VIEWS, this.#talk.views);
+    const words = (names) => names.map((one) => this.#say(one === "own" ? "own_view" : one)).join(", ");
+    return make("div", { class: "cover soft" }, picture, make("span", {}, this.#say("coverHint"), make("br"),
+      `${this.#say("touched")}: ${words(this.#talk.skills)}.`, make("br"), `${this.#say("views")}: ${words(this.#talk.views)}.`));
   }
 
-  #signpost(data) {
-    this.#tell("signpost", data);
-    this.#forget();
+  /** Where coaching stops. Nothing of it is kept after a crisis; the person's words stay here until they leave, to take along or to leave behind. */
+  #signpost(data, exchange) {
+    this.#view = "help";
+    if (data.flag === "crisis") this.#forget();
     const lines = data.help.map((one) => make("p", {}, make("strong", {}, `${one.name}: `, reach(one.contact)), make("br"), `${one.what}; ${one.hours}`));
     const heading = make("h2", { tabindex: "-1" }, this.#say("help"));
+    const words = this.#words([...this.#talk.exchanges, ...(exchange ? [exchange] : [])]);
     this.#put(heading, make("div", { class: "help", part: "signpost" }, heading, make("p", {}, data.text),
-      data.emergency && make("p", {}, make("strong", {}, `${this.#say("emergency")}: ${data.emergency}`)), ...lines));
+      data.emergency && make("p", {}, make("strong", {}, `${this.#say("emergency")}: ${data.emergency}`)), ...lines),
+    make("div", { class: "row quiet" }, ...this.#copy("copyWords", () => words), make("button", { onclick: () => this.#renew() }, this.#say("anew"))));
     this.#announce(data.text);
   }
 
+  /** A question beside where help is: to think about, not to answer here. */
+  #ponder(question) {
+    this.#stage.querySelector(".help").after(make("p", { class: "ponder" }, make("span", { class: "soft" }, this.#say("ponder")), make("br"), make("span", { lang: "en" }, question)));
+    this.#announce(`${this.#live.textContent} ${this.#say("ponder")} ${question}`);
+  }
+
+  /** A button that copies, and the word that it did. Where the clipboard is closed, in a frame say, the words are shown to be taken by hand. */
+  #copy(key, words, style = "") {
+    const said = make("span", { class: "soft", role: "status" });
+    const copy = async () => {
+      try {
+        await navigator.clipboard.writeText(words());
+        said.textContent = this.#say("copied");
+      } catch {
+        const area = this.#root.getElementById("all") ?? make("textarea", { id: "all", readonly: true, "aria-label": this.#say("summary") });
+        area.value = words();
+        if (!area.isConnected) this.#stage.append(area);
+        area.select();
+      }
+    };
+    return [make("button", { class: style, onclick: copy }, this.#say(key)), said];
+  }
+
   #trouble(message) {
-    const back = () => (this.#current ? this.#show([]) : this.#begin());
     const retry = make("button", { class: "main", onclick: () => this.#again() }, this.#say("retry"));
-    this.#put(retry, make("p", { class: "notice" }, message), make("div", { class: "row" }, retry, make("button", { onclick: back }, this.#say("cancel"))));
+    this.#put(retry, make("p", { class: "notice" }, message), make("div", { class: "row" }, retry, make("button", { onclick: () => this.#enter() }, this.#say("cancel"))));
     this.#announce(message);
   }
 
   #end() {
-    const area = make("textarea", { id: "all", class: "all", part: "text" });
-    area.value = this.export().replace(/^# .*\n+/, "");
-    const said = make("span", { class: "soft", role: "status" });
+    const talk = this.#talk;
+    const words = this.#words();
+    this.#view = "end";
+    talk.ended = true;
+    const area = make("textarea", { id: "all", class: "all", part: "text", oninput: () => { talk.edited = { of: words, text: area.value }; this.#remember(); } });
+    const { of, text } = talk.edited ?? {};
+    area.value = words.startsWith(of) ? text + words.slice(of.length) : words; // what was changed before stays changed, and what was said since follows
+    if (area.value !== words) talk.edited = { of: words, text: area.value };
+    this.#remember();
+    const file = () => URL.createObjectURL(new Blob([this.#markdown(area.value)], { type: "text/markdown" }));
+    const row = make("div", { class: "row" });
+    const erase = make("button", { onclick: () => {
+      const keep = make("button", { onclick: () => { row.replaceChildren(...all); erase.focus(); } }, this.#say("keepIt"));
+      row.replaceChildren(make("p", { class: "whole", id: "sure" }, this.#say("sure")),
+        make("button", { "aria-describedby": "sure", onclick: () => this.#renew(this.#say("erased")) }, this.#say("eraseIt")), keep);
+      keep.setAttribute("aria-describedby", "sure");
+      keep.focus();
+    } }, this.#say("erase"));
+    const [copy, said] = this.#copy("copy", () => area.value, "main");
+    const all = [copy, make("button", { onclick: () => make("a", { href: file(), download: "reflection.md" }).click() }, this.#say("download")),
+      make("button", { onclick: () => this.#print(area.value) }, this.#say("print")), make("button", { onclick: () => this.#back() }, this.#say("back")), erase, said];
+    row.append(...all);
     this.#put(area, make("h2", {}, this.#say("summary")), make("p", { class: "soft" }, this.#say("summaryHint")),
-      make("label", { for: "all", class: "unseen" }, this.#say("summary")), area,
-      make("div", { class: "row" },
-        make("button", { class: "main", onclick: async () => { await navigator.clipboard.writeText(area.value); said.textContent = this.#say("copied"); } }, this.#say("copy")),
-        make("button", { onclick: () => make("a", { href: URL.createObjectURL(new Blob([area.value], { type: "text/markdown" })), download: "reflection.md" }).click() }, this.#say("download")),
-        make("button", { onclick: () => this.#print(area.value) }, this.#say("print")),
-        make("button", { onclick: () => { this.reset(); this.#announce(this.#say("erased")); } }, this.#say("erase")), said));
+      make("label", { for: "all", class: "unseen" }, this.#say("summary")), area, row);
     this.#announce(this.#say("summary"));
   }
 
@@ -382,7 +532,7 @@ class ReflectionCoach extends HTMLElement {
     const frame = make("iframe", { class: "unseen", title: this.#say("summary"), tabindex: "-1", "aria-hidden": "true" });
     this.#stage.append(frame);
     const { body } = frame.contentDocument;
-    body.append(...text.split("\n").map((line) => Object.assign(frame.contentDocument.createElement("p"), { textContent: line.replaceAll("**", "").replace(/^# /, "") })));
+    body.append(...text.split("\n").map((line) => Object.assign(frame.contentDocument.createElement("p"), { textContent: line })));
     frame.contentWindow.print();
   }
 }
