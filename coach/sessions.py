@@ -61,3 +61,8 @@ class Session:
     agenda: Agenda
     seats: tuple[Seat, ...]
     sheet: bytes = field(default=b"", repr=False)
+
+    @property
+    def sheet_gone(self) -> bool:
+        """Whether there was a sheet: those who are left still have the page that was printed with it."""
+        return not self.sheet and any(seat.page for seat in self.seats)

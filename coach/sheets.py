@@ -235,7 +235,7 @@ class MemberPage:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A session that a group runs by itself. `carried` is what members marked to share of what came of the last one."""
+    """A session that a group runs by itself. `carried` is what members marked to share of what came of last time; `name` what the host calls it."""
 
     protocol: Protocol
     minutes: int
@@ -250,6 +250,12 @@ class Sheet:
     words: GroupWords
     carried: tuple[tuple[str, Report], ...] = field(default=(), repr=False)
     language: str = "en"
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What stands at its head."""
+        return self.name or self.protocol.title
 
     @property
     def steps(self) -> tuple[Step, ...]:

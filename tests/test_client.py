@@ -269,7 +269,7 @@ def test_guidance_of_ones_own_from_its_beginning_to_its_end(client):
 
 def _asked_for():
     given = {"identifier": "{identifier}", "token": "{token}", "code": "{code}", "media": Media.PDF, "paper": "A4", "limit": 1, "after": None}
-    given |= {"collection": "{name}", "q": "", "knowledge": (), **dict.fromkeys(("skill", "about", "perspective", "form"))}
+    given |= {"minutes": 40, "collection": "{name}", "q": "", "knowledge": (), **dict.fromkeys(("skill", "about", "perspective", "form"))}
     bodies = {"reflect": "x", "reply": "x", "report_back": ReportRequest(), "edit_summary": SummaryRequest(), "check": CheckRequest(texts=[])}
     bodies |= dict.fromkeys(("sheet", "sheet_as"), SheetRequest(members=[], minutes=1)) | {"hand_in": HandIn(), "file_report": FileRequest()}
     bodies |= {"put_document": DOCUMENT, "convene": SessionRequest(members=[], minutes=1, deadline=datetime.now(UTC))}

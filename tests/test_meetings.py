@@ -80,6 +80,9 @@ def test_the_sheet_is_made_when_the_host_says_so(client, made):
         for kind in ("text/markdown", "text/html", "application/pdf", "text/calendar"):
             found = client.get(at, headers={**headers, "accept": kind})
             assert found.headers["content-type"].startswith(kind)
+            assert kind == "application/pdf" or "Seam circle" in found.text
+    assert sheet["title"] == "Seam circle"
+    assert "SUMMARY:Seam circle" in client.get(at, headers={**headers, "accept": "text/calendar"}).text
     for place, row in enumerate(G1):
         own = client.get(seat(made, place)).json()
         assert own["page"]["alias"] == NAMES[place]
@@ -195,8 +198,22 @@ def test_where_too_few_are_left_there_is_no_sheet(client):
     made = invited(client, 3, minutes=30)
     client.post(f"/v1/sessions/{made['id']}/sheet", headers=host(made)).raise_for_status()
     assert client.delete(seat(made, 0)).json()["sheet_made"] is False
-    assert client.get(f"/v1/sessions/{made['id']}", headers=host(made)).json()["sheet_made"] is False
+    told = client.get(f"/v1/sessions/{made['id']}", headers=host(made)).json()
+    assert (told["sheet_made"], told["sheet_gone"]) == (False, True)
+    assert client.get(seat(made, 1)).json()["sheet_gone"] is True
     assert client.get(f"/v1/sessions/{made['id']}/sheet", headers=host(made)).status_code == 404
+
+
+def test_a_sheet_can_be_made_for_another_slot_than_the_sessions(client):
+    """Where the session's would not do; it was never gone before it was made."""
+    made = invited(client, 3, minutes=30)
+    assert client.get(f"/v1/sessions/{made['id']}", headers=host(made)).json()["sheet_gone"] is False
+    at = f"/v1/sessions/{made['id']}/sheet"
+    assert client.post(f"{at}?minutes=40", headers=host(made)).raise_for_status().json()["minutes"] == 40
+    refused = client.post(f"{at}?minutes=2", headers=host(made))
+    assert (refused.status_code, refused.json()["code"]) == (422, "slot-size")
+    assert client.post(f"{at}?minutes=0", headers=host(made)).json()["code"] == "malformed"
+    assert client.get(at, headers=host(made)).json()["minutes"] == 40
 
 
 def test_what_was_learned_is_carried_on_word_for_word_if_it_was_marked_to_share(client, made):

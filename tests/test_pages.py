@@ -1,5 +1,6 @@
 """The pages of a group in a real browser: made, handed in, printed, run; by keyboard, on a phone, in the dark, without a line."""
 
+import json
 import re
 import threading
 from pathlib import Path
@@ -23,7 +24,7 @@ def service(remembering_coach):
         yield url
 
 
-def made(page: Page, service: str, count: int = 4) -> list[str]:
+def made(page: Page, service: str, count: int = 4, minutes: str = "90") -> list[str]:
     """A host makes a session; the members' links."""
     expect(page.locator("#make")).to_be_visible()
     page.fill("#name", "Seam circle")
@@ -31,6 +32,7 @@ def made(page: Page, service: str, count: int = 4) -> list[str]:
         page.fill(f'[aria-label="Name of member {place + 1}"]', NAMES[place])
         page.fill(f'[aria-label="Function of member {place + 1}"]', FUNCTIONS[place])
     page.fill("#starts", "2026-12-12T10:00")
+    page.fill("#minutes", minutes)
     page.get_by_role("button", name="Make the invitations").click()
     expect(page.locator("#made")).to_be_visible()
     return page.locator("#links code").all_inner_texts()
@@ -70,7 +72,7 @@ def test_a_group_from_the_first_name_to_the_last_minute(service, open_page, data
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
     with host.context.expect_page() as printed:
         host.get_by_role("button", name="Print view").click()
-    expect(printed.value.locator("h1")).to_contain_text("90 minutes")
+    expect(printed.value.locator("h1")).to_have_text("Seam circle, 90 minutes")
     assert printed.value.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") == "752px"
     member = open_page(links[1])
     expect(member.locator("#own li").first).to_be_visible()
@@ -116,6 +118,145 @@ def test_the_run_view_goes_on_without_a_line(service, open_page, database):
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_run_view_comes_back_after_a_reload(service, open_page, database):
+    """To the same phase with the clock still running; every phase can be gone to, the rules of the room are there, and so is the way back."""
+    host = open_page(f"{service}/host")
+    made(host, service)
+    host.get_by_role("button", name="Make the sheet").click()
+    host.get_by_role("link", name="Run the session").click()
+    expect(host).to_have_title("Seam circle")
+    expect(host.locator("#title")).to_have_text("Seam circle")
+    bar = host.locator(".bar").bounding_box()
+    while "round 2" not in host.locator("#next").inner_text():
+        host.get_by_role("button", name="Next phase").click()
+    expect(host.locator("#next")).to_contain_text(f"the case of {NAMES[1]}")
+    assert host.locator(".bar").bounding_box() == bar
+    host.get_by_role("button", name="Start").click()
+    there = [host.locator(f"#{name}").inner_text() for name in ("part", "name")]
+    host.reload()
+    expect(host.get_by_role("button", name="Pause")).to_be_visible()
+    assert [host.locator(f"#{name}").inner_text() for name in ("part", "name")] == there
+    host.get_by_text("What holds in this room, and").click()
+    assert host.locator("#rules li").count() > 2
+    assert host.locator("#listening li").count() > 0
+    expect(host.locator("#slip")).to_contain_text("question")
+    host.get_by_text("All phases").click()
+    assert breaches(host) == []
+    host.locator("#phases button").last.click()
+    expect(host.locator("#next")).to_have_text("This is the last phase.")
+    expect(host.locator("#phases [aria-current]")).to_have_count(1)
+    kept = json.loads(host.evaluate("Object.values({...sessionStorage})[0]"))
+    assert all(value is None or isinstance(value, int | float) for value in kept.values())
+    host.get_by_role("link", name="Back to the host's page").click()
+    expect(host.locator("#made")).to_be_visible()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_form_says_what_it_wants_before_anything_is_sent(service, open_page, database):
+    """How many names, and a name for each function; beside the button, where it covers nothing, and heard once."""
+    host = open_page(f"{service}/host")
+    expect(host.locator("#make")).to_be_visible()
+    sent = []
+    host.on("request", lambda request: sent.append(request.method) if request.method == "POST" else None)
+    host.get_by_role("button", name="Make the invitations").click()
+    expect(host.locator("#said")).to_have_text("A group is three to nine people. Nobody has a name yet.")
+    expect(host.get_by_role("status")).to_have_text("A group is three to nine people. Nobody has a name yet.")
+    expect(host.get_by_label("Name of member 1")).to_be_focused()
+    assert host.evaluate("getComputedStyle(document.getElementById('said')).position") == "static"
+    host.get_by_label("Function of member 2").fill("sales")
+    host.get_by_role("button", name="Make the invitations").click()
+    expect(host.locator("#said")).to_contain_text("a function and no name")
+    host.get_by_role("button", name="Remove member 1").click()
+    expect(host.get_by_label("Function of member 1")).to_have_value("sales")
+    assert sent == []
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_minutes_that_do_not_fit_are_answered_with_some_that_do(service, open_page, database):
+    """When a group is invited, and when the sheet is made."""
+    host = open_page(f"{service}/host")
+    expect(host.locator("#make")).to_be_visible()
+    for place in range(4):
+        host.get_by_label(f"Name of member {place + 1}").fill(NAMES[place])
+    host.fill("#minutes", "12")
+    host.get_by_role("button", name="Make the invitations").click()
+    host.get_by_role("button", name="Take 13 minutes").click()
+    expect(host.locator("#when")).to_contain_text("13 minutes.")
+    refusal = {"code": "slot-size", "detail": "It takes 66 to 90 minutes.", "least": 66, "most": 90}  # what a withdrawal may lead to
+    host.route("**/sheet", lambda route: route.fulfill(status=422, json=refusal))
+    host.get_by_role("button", name="Make the sheet").click()
+    expect(host.locator("#said")).to_have_text("It takes 66 to 90 minutes.")
+    host.get_by_role("button", name="Take 66 minutes").click()
+    expect(host.locator("#said")).to_contain_text("in 66 minutes")
+    expect(host.get_by_role("button", name="Take 66 minutes")).to_be_hidden()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_sheet_that_goes_with_who_withdraws_is_spoken_of(service, open_page, database):
+    """To who leaves, to who stays, to the host, and in the view for the meeting; an erased session leaves a way to begin another."""
+    host = open_page(f"{service}/host")
+    host.on("dialog", lambda dialog: dialog.accept())
+    links = made(host, service, 3, "40")
+    host.get_by_role("button", name="Make the sheet").click()
+    expect(host.locator("#ready")).to_be_visible()
+    member = open_page(links[0])
+    member.on("dialog", lambda dialog: dialog.accept())
+    expect(member.locator("#ready")).to_be_visible()
+    handed_in(member, G1[0]["text"])
+    expect(member.locator("#said")).to_contain_text("The questions below are of the sheet as it was made")
+    member.get_by_role("button", name="Withdraw").click()
+    expect(member.locator("#left")).to_contain_text("There is no sheet any more")
+    assert breaches(member) == []
+    other = open_page(links[1])
+    expect(other.locator("#gone")).to_be_visible()
+    other.goto(links[1].replace("/meet/", "/run/"))
+    expect(other.locator("#said")).to_contain_text("There is no sheet any more")
+    host.get_by_role("button", name="Look again").click()
+    expect(host.locator("#gone")).to_contain_text("There is no sheet any more")
+    assert breaches(host) == []
+    host.get_by_role("button", name="Erase this session").click()
+    expect(host.get_by_role("heading", name="It is erased.")).to_be_focused()
+    assert breaches(host) == []
+    host.get_by_role("link", name="Prepare another session").click()
+    expect(host.locator("#make")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/meet", "/meet/g_1", "/meet/g_1#%E0", "/run", "/run/g_1#mt_ü", "/host/g_1#ht_1"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_link_that_was_cut_says_so_in_a_persons_words(service, open_page, database, path):
+    """Whatever is left of it; and it leads home."""
+    page = open_page(f"{service}{path}")
+    expect(page.locator("h1:visible")).to_have_text("This link does not open anything.")
+    expect(page.locator("#said")).to_contain_text("Ask whoever sent it")
+    expect(page.get_by_role("link", name="Coach")).to_have_attribute("href", "/")
+
+
+@pytest.mark.parametrize("path", ["/host", "/about", "/embed"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_every_page_has_a_way_home(service, open_page, database, path):
+    """A small one."""
+    page = open_page(f"{service}{path}")
+    if path == "/about":
+        expect(page.get_by_role("link", name="findahelpline.com")).to_have_attribute("href", "https://findahelpline.com")
+    page.get_by_role("link", name="Coach", exact=True).click()
+    expect(page.locator("reflection-coach")).to_be_visible()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_no_keys_are_spoken_of_where_there_is_no_keyboard(service, open_page, database):
+    """And the bar fits a narrow phone, with a message that covers none of it."""
+    host = open_page(f"{service}/host")
+    links = made(host, service)
+    host.get_by_role("button", name="Make the sheet").click()
+    expect(host.locator("#ready")).to_be_visible()
+    phone = open_page(links[0].replace("/meet/", "/run/"), viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True)
+    expect(phone.locator("#session")).to_be_visible()
+    assert phone.evaluate("matchMedia('(pointer: coarse)').matches") is not phone.locator(".keys").is_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert breaches(phone) == []
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_was_typed_survives_a_broken_line(service, open_page, database):
     """It says so, keeps the words, and hands them in when the line is back."""
     host = open_page(f"{service}/host")
@@ -134,17 +275,26 @@ def test_what_was_typed_survives_a_broken_line(service, open_page, database):
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_crisis_is_answered_on_the_members_page_alone(service, open_page, database):
-    """Where help is stands first, the words are gone, and the host sees a member who has handed in."""
+    """Where help is stands first, the words stay on the screen alone, and the host sees a member who has handed in."""
     host = open_page(f"{service}/host")
     links = made(host, service)
     member = open_page(links[0])
     expect(member.locator("#seat")).to_be_visible()
     member.fill("#challenge", CRISIS)
+    member.fill("#report", "I asked the warehouse first.")
     member.get_by_role("button", name="Hand in").click()
     expect(member.locator("#help")).to_be_visible()
-    expect(member.locator("#said")).to_have_text("What you wrote was not kept.")
-    assert member.input_value("#challenge") == ""
+    expect(member.locator("#help")).to_be_focused()
+    expect(member.locator("#said")).to_contain_text("What you wrote was not kept")
+    expect(member.locator("#said")).to_contain_text("or hand in something else")
+    assert (member.input_value("#challenge"), member.input_value("#report")) == (CRISIS, "I asked the warehouse first.")
     assert breaches(member) == []
+    assert member.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])") == "[{},{}]"
+    member.reload()
+    expect(member.locator("#seat")).to_be_visible()
+    assert (member.input_value("#challenge"), member.input_value("#report")) == ("", "")
+    handed_in(member, G1[0]["text"])
+    expect(member.locator("#help")).to_be_hidden()
     host.get_by_role("button", name="Look again").click()
     expect(host.locator("#attending li").first).to_contain_text("has handed in")
 
@@ -193,8 +343,10 @@ def test_in_the_dark_in_forced_colours_and_at_320_pixels(service, open_page, opt
 def test_a_link_that_opens_nothing_says_so(service, open_page, database):
     """In plain words, with nothing else on the page."""
     page = open_page(f"{service}/meet/g_nowhere#mt_nobody")
-    expect(page.locator("#said")).to_contain_text("There is nothing of this name for you")
+    expect(page.locator("h1:visible")).to_have_text("This link does not open anything.")
+    expect(page.locator("#said")).to_contain_text("cut when it was copied")
     assert not page.locator("#seat").is_visible()
+    assert breaches(page) == []
 
 
 def test_pages_ask_no_other_host():

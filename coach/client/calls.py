@@ -178,9 +178,10 @@ def erase_session(identifier: str, token: str | None) -> Call[Erasure]:
     return Call("DELETE", f"{SESSIONS}{_at(identifier)}", _json(Erasure), token=token)
 
 
-def make_session_sheet(identifier: str, token: str | None) -> Call[SheetOut]:
+def make_session_sheet(identifier: str, token: str | None, minutes: int | None) -> Call[SheetOut]:
     """Make the sheet; again, if there is one."""
-    return Call("POST", f"{SESSIONS}{_at(identifier)}/sheet", _json(SheetOut), token=token)
+    query = {} if minutes is None else {"minutes": minutes}
+    return Call("POST", f"{SESSIONS}{_at(identifier)}/sheet", _json(SheetOut), token=token, query=query)
 
 
 def session_sheet(identifier: str, token: str | None) -> Call[SheetOut]:

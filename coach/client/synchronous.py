@@ -191,9 +191,9 @@ class Client:
         """Erase a session with all that was handed in; for the host."""
         return self._send(calls.erase_session(identifier, token))
 
-    def make_session_sheet(self, identifier: str, *, token: str | None = None) -> SheetOut:
-        """Make the sheet of what was handed in so far; for the host."""
-        return self._send(calls.make_session_sheet(identifier, token))
+    def make_session_sheet(self, identifier: str, *, token: str | None = None, minutes: int | None = None) -> SheetOut:
+        """Make the sheet of what was handed in so far, in the session's minutes or in these; for the host."""
+        return self._send(calls.make_session_sheet(identifier, token, minutes))
 
     def session_sheet(self, identifier: str, *, token: str | None = None) -> SheetOut:
         """The group's part of the sheet; for the host, and for members with their tokens."""

@@ -22,7 +22,7 @@ def calendar(sheet: Sheet, starts: str, zone: str, *, alarms: bool = False) -> b
     event.add("dtstamp", datetime.now(UTC))
     event.add("dtstart", begins)
     event.add("dtend", begins + timedelta(minutes=sheet.minutes))
-    event.add("summary", sheet.protocol.title)
+    event.add("summary", sheet.title)
     event.add("description", agenda(sheet))
     if alarms:
         for step in sheet.steps:

@@ -16,7 +16,7 @@ def plain(text: str) -> str:
 
 def markdown(sheet: Sheet, *, pages: bool = True) -> str:
     """The whole sheet, the members' own pages at the end if they are wanted."""
-    blocks = [f"# {sheet.protocol.title}, {sheet.minutes} minutes", plain(sheet.reason)]
+    blocks = [f"# {plain(sheet.title)}, {sheet.minutes} minutes", plain(sheet.reason)]
     blocks += [f"**{plain(warning)}**" for warning in sheet.warnings]
     blocks += [f"## {TITLES['ground']}", "\n".join(f"- {plain(rule)}" for rule in sheet.words.ground_rules)]
     if sheet.carried:

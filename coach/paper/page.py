@@ -46,7 +46,7 @@ def style_hash(paper: str) -> str:
 
 def page(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> str:
     """The whole sheet, the members' own pages at the end if they are wanted, each on paper of its own."""
-    body = [f"<h1>{escape(sheet.protocol.title)}, {sheet.minutes} minutes</h1>", f'<p class="reason">{escape(sheet.reason)}</p>']
+    body = [f"<h1>{escape(sheet.title)}, {sheet.minutes} minutes</h1>", f'<p class="reason">{escape(sheet.reason)}</p>']
     body += [f'<p class="warning">{escape(warning)}</p>' for warning in sheet.warnings]
     body += [timeline(sheet), _section(TITLES["ground"], _list(sheet.words.ground_rules))]
     if sheet.carried:
@@ -65,7 +65,7 @@ def page(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> str:
     ]
     if pages:
         body += map(own, sheet.pages)
-    return whole(f"{sheet.protocol.title}, {sheet.minutes} minutes", "".join(body), paper, sheet.language)
+    return whole(f"{sheet.title}, {sheet.minutes} minutes", "".join(body), paper, sheet.language)
 
 
 def whole(title: str, body: str, paper: str, language: str) -> str:

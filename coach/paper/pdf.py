@@ -49,7 +49,7 @@ async def pdf_aside(sheet: Sheet, *, paper: str = "A4", pages: bool = True) -> b
 
 def _data(sheet: Sheet, paper: str, *, pages: bool) -> dict[str, Any]:
     return {
-        "title": f"{sheet.protocol.title}, {sheet.minutes} minutes",
+        "title": f"{sheet.title}, {sheet.minutes} minutes",
         "paper": paper,
         "language": sheet.language,
         "reason": sheet.reason,

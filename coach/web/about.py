@@ -43,11 +43,13 @@ def about(coach: Coach) -> AboutOut:
         retention=None if keeps_nothing else f"P{min(coach.settings.retention_days, coach.settings.most_retention_days)}D",
         erase=NOTHING if keeps_nothing else KEPT.format(days=min(coach.settings.retention_days, coach.settings.most_retention_days)),
         not_done=list(NOT_DONE),
-        turn_to="If somebody is in danger, the local emergency number (112 in many countries), or a helpline: findahelpline.com lists them.",
+        turn_to=f"If somebody is in danger, the local emergency number (112 in many countries), or a helpline: {HELPLINES} lists them.",
         language="en",
     )
 
 
+HELPLINES = "findahelpline.com"
+LINKED = f'<a href="https://{HELPLINES}" rel="noopener noreferrer">{HELPLINES}</a>'
 STYLE = (
     "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1.2rem;color:#1d2a30;background:#fbfaf7}"
     "h1{font-size:1.7rem;line-height:1.25}h2{font-size:1.1rem;margin-top:2rem}li{margin:.4rem 0}a{color:#0b5c72}"
@@ -68,12 +70,12 @@ def page(facts: AboutOut) -> str:
     reach = f" You reach them at {escape(facts.contact)}." if facts.contact else ""
     listed = "".join(f"<li>{escape(line)}</li>" for line in facts.not_done)
     body = (
-        f"<h1>Who answers here</h1><p>{escape(facts.what)}</p>"
+        f'<p><a href="/">Coach</a></p><h1>Who answers here</h1><p>{escape(facts.what)}</p>'
         f"<h2>Who runs it</h2><p>This service is run by {run_by}.{reach}</p>"
         f"<h2>Where your words go</h2><p>{sent}</p>"
         f"<h2>What is kept</h2><p>{escape(facts.erase)}</p>"
         f"<h2>What it does not do</h2><ul>{listed}</ul>"
-        f"<h2>Whom to turn to</h2><p>{escape(facts.turn_to)}</p>"
+        f"<h2>Whom to turn to</h2><p>{escape(facts.turn_to).replace(HELPLINES, LINKED)}</p>"
     )
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>About this coach</title><style>{STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{body}</main></body></html>'

@@ -33,6 +33,7 @@ _PRIVATE = {"cache-control": "no-store", "vary": "accept"}
 _TAGS = ["peer groups"]
 _MISSED = ("not-kept", "keeps-nothing", "journal-unavailable", "journal-busy", "internal")
 Paper = Annotated[Literal["A4", "letter"], QueryParameter(description="The paper of what is printed.")]
+Slot = Annotated[int | None, QueryParameter(ge=1, le=600, description="The slot of this sheet, if it is not to be the session's.")]
 _SHAPE = ("group-size", "slot-size", "same-alias", "reporting-line", "unknown-protocol")
 
 
@@ -50,7 +51,7 @@ def circle_of(coach: Coach, memory: Memory | None) -> Circle:
     operation_id="convene",
     summary="Invite a group to prepare its meeting",
     description=(
-        "Each member gets an invitation of his or her own and hands in alone until the deadline; the host sees who has, never what. "
+        "Each member gets an invitation of his or her own and hands in alone until the deadline; the host is shown who has, not what. "
         "The secrets in the answer are not shown again. The session and its secrets expire."
     ),
     responses={
@@ -88,7 +89,7 @@ async def _hosted(identifier: str, request: Request[Any, Any, Any], circle: Circ
     "/v1/sessions/{identifier:str}",
     operation_id="read_session",
     summary="Who has handed in",
-    description="What the host sees: who has, and until when; never what.",
+    description="What the host is shown: who has, and until when; not what.",
     responses=documented(*_MISSED),
     tags=_TAGS,
 )
@@ -123,21 +124,30 @@ async def erase_session(
     status_code=200,
     operation_id="make_session_sheet",
     summary="Make the sheet of what was handed in so far",
-    description="The group's part, as it is printed; made again, it takes the place of the one before.",
-    responses={200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"), **documented(*_SHAPE, "busy", *_MISSED)},
+    description=(
+        "The group's part, as it is printed; made again, it takes the place of the one before. `minutes` makes this one for another slot than the "
+        "session's, where that one would not do (`slot-size`)."
+    ),
+    responses={
+        200: ResponseSpec(SheetOut, generate_examples=False, description="The group's part"),
+        **documented("malformed", *_SHAPE, "busy", *_MISSED),
+    },
     tags=_TAGS,
 )
-async def make_session_sheet(
+async def make_session_sheet(  # noqa: PLR0913, PLR0917 (Litestar passes what is named)
     identifier: FromPath[str],
     request: Request[Any, Any, Any],
     coach: NamedDependency[Coach],
     memory: NamedDependency[Memory | None],
     door: NamedDependency[Door],
+    minutes: Slot = None,
 ) -> Response[SheetOut]:
     """Make the sheet; again, if there is one."""
     door.check()
     circle = circle_of(coach, memory)
     session = await _hosted(identifier, request, circle)
+    if minutes is not None:
+        session = replace(session, agenda=replace(session.agenda, minutes=minutes))
     return Response(await _print(session, circle), headers=_PRIVATE)
 
 

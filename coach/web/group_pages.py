@@ -37,4 +37,16 @@ def run_page(identifier: FromPath[str]) -> Response[str]:  # noqa: ARG001
     return _page("run")
 
 
-HANDLERS = (new_session, host_page, member_page, run_page)
+@get("/meet", include_in_schema=False, sync_to_thread=True)
+def cut_invitation() -> Response[str]:
+    """Where an invitation leads whose end was lost: the page says so."""
+    return _page("member")
+
+
+@get("/run", include_in_schema=False, sync_to_thread=True)
+def cut_run() -> Response[str]:
+    """Likewise."""
+    return _page("run")
+
+
+HANDLERS = (new_session, host_page, member_page, run_page, cut_invitation, cut_run)

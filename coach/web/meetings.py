@@ -1,6 +1,7 @@
 """How a real group's session becomes what travels over HTTP (coach/wire), and how its sheet is printed."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 
@@ -36,7 +37,8 @@ class OwnPrinted(msgspec.Struct, frozen=True):
 
 
 async def print_all(sheet: Sheet, session: Session) -> tuple[bytes, list[tuple[int, bytes]]]:
-    """The group's part, which holds nobody's own page, and each member's page, as they are kept."""
+    """The group's part, which holds nobody's own page, and each member's page, as they are kept; both under the name of the session."""
+    sheet = replace(sheet, name=session.agenda.name)
     handed = [seat.handed for seat in session.seats]
     wire = sheet_out(sheet, [(len(one.challenge), len(one.report_back)) for one in handed])
     agenda = session.agenda
@@ -48,7 +50,7 @@ async def print_all(sheet: Sheet, session: Session) -> tuple[bytes, list[tuple[i
         ics=calendar(sheet, agenda.starts_at, agenda.time_zone) if agenda.starts_at else None,
     )
     pages = [
-        OwnPrinted(out, {paper: whole(session.agenda.name or sheet.protocol.title, own(one), paper, sheet.language) for paper in PAPERS})
+        OwnPrinted(out, {paper: whole(sheet.title, own(one), paper, sheet.language) for paper in PAPERS})
         for out, one in zip(wire.member_pages, sheet.pages, strict=True)
     ]
     numbers = [seat.number for seat in session.seats]
@@ -70,7 +72,16 @@ def session_out(session: Session) -> SessionOut:
     ]
     agenda = session.agenda
     return SessionOut(
-        "session", session.id, agenda.name, agenda.minutes, agenda.protocol, agenda.deadline, session.expires, attending, bool(session.sheet)
+        "session",
+        session.id,
+        agenda.name,
+        agenda.minutes,
+        agenda.protocol,
+        agenda.deadline,
+        session.expires,
+        attending,
+        bool(session.sheet),
+        session.sheet_gone,
     )
 
 
@@ -94,4 +105,5 @@ def seat_out(session: Session, seat: Seat, signpost: SignpostOut | None = None) 
         handed.share,
         printed,
         bool(session.sheet),
+        session.sheet_gone,
     )

@@ -15,7 +15,7 @@ def sheet_out(sheet: Sheet, lengths: Iterable[tuple[int, int]]) -> SheetOut:
     return SheetOut(
         object="sheet",
         protocol=sheet.protocol.id,
-        title=sheet.protocol.title,
+        title=sheet.title,
         minutes=sheet.minutes,
         reason=sheet.reason,
         warnings=list(sheet.warnings),

@@ -78,7 +78,7 @@ class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
 
 
 class HandIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """What a member brings; nobody else reads it."""
+    """What a member brings; the group and the host are shown nothing of it. Whoever holds the member's token reads it."""
 
     challenge: Annotated[str, msgspec.Meta(max_length=12_000)] = ""
     report_back: Told = ""
@@ -120,7 +120,7 @@ class Attendance(msgspec.Struct, frozen=True):
 
 
 class SessionOut(msgspec.Struct, frozen=True):
-    """What a host sees."""
+    """What a host sees. `sheet_gone`: there was a sheet, somebody withdrew, and none could be made of those who are left."""
 
     object: str
     id: str
@@ -131,6 +131,7 @@ class SessionOut(msgspec.Struct, frozen=True):
     expires_at: datetime
     members: list[Attendance]
     sheet_made: bool
+    sheet_gone: bool = False
 
 
 class FiledOut(msgspec.Struct, frozen=True):
@@ -142,7 +143,7 @@ class FiledOut(msgspec.Struct, frozen=True):
 
 
 class SeatOut(msgspec.Struct, frozen=True):
-    """What a member sees: the own part, whole, and nothing of anybody else's."""
+    """What a member sees: the own part, whole, and nothing of anybody else's. `sheet_gone` is what it is for the host."""
 
     object: str
     id: str
@@ -158,6 +159,7 @@ class SeatOut(msgspec.Struct, frozen=True):
     share: bool
     page: MemberPageOut | None
     sheet_made: bool
+    sheet_gone: bool = False
 
 
 class Withdrawn(msgspec.Struct, frozen=True):

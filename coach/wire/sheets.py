@@ -126,7 +126,7 @@ class SheetOut(msgspec.Struct, frozen=True):
 
     object: str
     protocol: str
-    title: str
+    title: Annotated[str, msgspec.Meta(description="What the host calls the session; else what the protocol is called.")]
     minutes: int
     reason: str
     warnings: list[str]

@@ -327,7 +327,7 @@ export interface paths {
         put?: never;
         /**
          * Invite a group to prepare its meeting
-         * @description Each member gets an invitation of his or her own and hands in alone until the deadline; the host sees who has, never what. The secrets in the answer are not shown again. The session and its secrets expire.
+         * @description Each member gets an invitation of his or her own and hands in alone until the deadline; the host is shown who has, not what. The secrets in the answer are not shown again. The session and its secrets expire.
          */
         post: operations["convene"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
         };
         /**
          * Who has handed in
-         * @description What the host sees: who has, and until when; never what.
+         * @description What the host is shown: who has, and until when; not what.
          */
         get: operations["read_session"];
         put?: never;
@@ -375,7 +375,7 @@ export interface paths {
         put?: never;
         /**
          * Make the sheet of what was handed in so far
-         * @description The group's part, as it is printed; made again, it takes the place of the one before.
+         * @description The group's part, as it is printed; made again, it takes the place of the one before. `minutes` makes this one for another slot than the session's, where that one would not do (`slot-size`).
          */
         post: operations["make_session_sheet"];
         delete?: never;
@@ -1421,7 +1421,7 @@ export interface components {
         Matter: "one" | "several" | "shared";
         /**
          * HandIn
-         * @description What a member brings; nobody else reads it.
+         * @description What a member brings; the group and the host are shown nothing of it. Whoever holds the member's token reads it.
          */
         HandIn: {
             /** @default  */
@@ -1477,7 +1477,7 @@ export interface components {
         };
         /**
          * SessionOut
-         * @description What a host sees.
+         * @description What a host sees. `sheet_gone`: there was a sheet, somebody withdrew, and none could be made of those who are left.
          */
         SessionOut: {
             object: string;
@@ -1489,6 +1489,8 @@ export interface components {
             expires_at: string;
             members: components["schemas"]["Attendance"][];
             sheet_made: boolean;
+            /** @default false */
+            sheet_gone?: boolean;
         };
         /**
          * FiledOut
@@ -1501,7 +1503,7 @@ export interface components {
         };
         /**
          * SeatOut
-         * @description What a member sees: the own part, whole, and nothing of anybody else's.
+         * @description What a member sees: the own part, whole, and nothing of anybody else's. `sheet_gone` is what it is for the host.
          */
         SeatOut: {
             object: string;
@@ -1518,6 +1520,8 @@ export interface components {
             share: boolean;
             page: components["schemas"]["MemberPageOut"] | null;
             sheet_made: boolean;
+            /** @default false */
+            sheet_gone?: boolean;
         };
         /**
          * Withdrawn
@@ -1662,6 +1666,7 @@ export interface components {
         SheetOut: {
             object: string;
             protocol: string;
+            /** @description What the host calls the session; else what the protocol is called. */
             title: string;
             minutes: number;
             reason: string;
@@ -4470,7 +4475,10 @@ export interface operations {
     };
     make_session_sheet: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The slot of this sheet, if it is not to be the session's. */
+                minutes?: number;
+            };
             header?: {
                 /** @description An id for this request, for the logs of both sides: 1 to 64 letters, digits, dots, dashes and underscores. Others are replaced. */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];

@@ -1,15 +1,41 @@
 // What all pages of a group share: the secret behind the #, the way to the service, and how something is said.
 export const [, , id = ""] = location.pathname.split("/");
-export const secret = decodeURIComponent(location.hash.slice(1));
+export const secret = location.hash.match(/^#([\w-]+)$/)?.[1] ?? ""; // what a copied link was cut to may be anything
 export const $ = (name) => document.getElementById(name);
 
-/** Say something, politely: it is read out once, and stays where it can be read again. */
-export function say(text) {
-  $("said").hidden = !text;
-  $("said").textContent = text;
+const LOST = "This link does not open anything.";
+const PERHAPS = "It may have been cut when it was copied, or what it opened was erased or has run out. Ask whoever sent it to send it again.";
+let spoken;
+let beside = null; // where somebody just did something: what comes of it is said there, where it covers nothing
+
+/** Say something, politely: read out once by a region that stays where it is, and to be read beside what it is about. */
+export function say(text, place = beside) {
+  const said = $("said");
+  said.hidden = !text;
+  said.textContent = $("spoken").textContent = text;
+  clearTimeout(spoken);
+  if (!text) return;
+  spoken = setTimeout(() => ($("spoken").textContent = ""), 10_000); // by then it was read out, and it is met only once
+  if (place?.tagName === "LI") place.append(said);
+  else if (place?.getClientRects().length) place.after(said);
+  else document.querySelector("main").append(said);
+  said.scrollIntoView({ block: "nearest" });
 }
 
-/** Ask the service. Errors of the service come as their plain words, a broken line as ours. */
+/** Begin with what a link opens. Where it opens nothing, that is said in a person's words, not in the service's. */
+export async function open(work) {
+  try {
+    if (!secret) throw Object.assign(new Error(LOST), { status: 404 });
+    await work();
+  } catch (error) {
+    document.querySelector("main").append(element("h1", opensNothing(error) ? LOST : "That did not work."));
+    say(opensNothing(error) ? PERHAPS : error.message);
+  }
+}
+
+export const opensNothing = ({ status }) => [400, 401, 403, 404].includes(status);
+
+/** Ask the service. Errors of the service come as their plain words and with what else it told, a broken line as ours. */
 export async function ask(method, path, body, headers = {}) {
   let answer;
   try {
@@ -24,8 +50,8 @@ export async function ask(method, path, body, headers = {}) {
     throw new Error("The line is down just now. Nothing you wrote is lost: it is still here, and can be sent again.");
   }
   if (!answer.ok) {
-    const { detail = `The service answered with ${answer.status}.` } = await answer.json().catch(() => ({}));
-    throw Object.assign(new Error(detail), { status: answer.status });
+    const { detail = `The service answered with ${answer.status}.`, ...more } = await answer.json().catch(() => ({}));
+    throw Object.assign(new Error(detail), more, { status: answer.status });
   }
   return answer;
 }
@@ -37,6 +63,7 @@ export function when(element, event, work) {
     const button = happened.submitter ?? (element.tagName === "BUTTON" ? element : null);
     if (button) button.disabled = true;
     say("");
+    beside = button?.closest(".row, li") ?? null;
     try {
       await work(happened);
     } catch (error) {

@@ -1,8 +1,12 @@
 // A member, alone: hand in, read the own page, tell what came of it, leave.
-import { $, ask, element, id, moment, papers, say, secret, when } from "./door.js";
+import { $, ask, element, id, moment, open, papers, say, secret, when } from "./door.js";
 
-const here = `/v1/sessions/${id}/members/${encodeURIComponent(secret)}`;
+const here = `/v1/sessions/${id}/members/${secret}`;
+let hadSheet = false;
 const words = (text) => text.split(/\s+/).filter(Boolean).length;
+
+const NOT_KEPT =
+  "What you wrote was not kept, and nobody is told why: the host sees that you have handed in, no more. It is still in the fields below, on this screen alone. You can change it, or hand in something else, or leave it at that.";
 
 function show(seat) {
   $("seat").hidden = false;
@@ -21,7 +25,9 @@ function show(seat) {
   }
   $("own").hidden = !seat.page;
   if (seat.page) $("questions").replaceChildren(...seat.page.questions.map((one) => element("li", one.text)));
+  hadSheet = seat.sheet_made;
   $("ready").hidden = !seat.sheet_made;
+  $("gone").hidden = !seat.sheet_gone;
   if (seat.filed) for (const name of ["tried", "happened", "learned"]) $(name).value ||= seat.filed[name];
   $("share").checked = seat.share;
   count();
@@ -44,15 +50,13 @@ $("run").href = `/run/${id}#${secret}`;
 $("challenge").addEventListener("input", count);
 when($("form"), "submit", async () => {
   const seat = await (await ask("PUT", here, { challenge: $("challenge").value, report_back: $("report").value })).json();
+  show(seat); // what stands in the fields stays there: nothing is taken out of somebody's hands
   if (seat.signpost) {
-    $("challenge").value = $("report").value = "";
-    show(seat);
-    say("What you wrote was not kept.");
-    $("title").focus();
-  } else {
-    show(seat);
-    say("Handed in. Nobody else reads it; your questions come with the sheet.");
-  }
+    $("form").autocomplete = "off"; // and the browser does not keep it either
+    say(NOT_KEPT, $("help"));
+    $("help").focus();
+  } else if (seat.page) say("Handed in. The questions below are of the sheet as it was made; new ones come when the host makes it again.");
+  else say("Handed in. Your questions come with the sheet.");
 });
 when($("file"), "submit", async () => {
   const body = { share: $("share").checked };
@@ -62,13 +66,14 @@ when($("file"), "submit", async () => {
 });
 when($("withdraw"), "click", async () => {
   if (!confirm("Erase your part and leave the session?")) return;
-  await ask("DELETE", here);
+  const { sheet_made: made } = await (await ask("DELETE", here)).json();
   $("seat").hidden = true;
-  say("Your part is erased.");
+  $("left").hidden = false;
+  const gone = "There is no sheet any more: none could be made of those who are left. The host sees that, and can make another or invite anew.";
+  $("left-text").textContent = hadSheet ? (made ? "The sheet is made again without you." : gone) : "This link opens nothing any more.";
+  $("left").querySelector("h1").focus();
 });
-try {
+await open(async () => {
   await about();
   show(await (await ask("GET", here)).json());
-} catch (error) {
-  say(error.message);
-}
+});
