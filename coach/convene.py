@@ -16,7 +16,7 @@ from coach.ports import Sessions
 from coach.prepare import GroupNeeds, prepare, refuse
 from coach.reflect import ENGLISH
 from coach.sessions import Agenda, Handed, Seat, Session
-from coach.sheets import Group, Member, Sheet
+from coach.sheets import Group, Member, Sheet, known_as
 
 SHORTER = "The slot has {slot} minutes. With {people} people this takes {minutes} of them; the rest is yours."
 
@@ -124,9 +124,9 @@ async def file(session: Session, seat: Seat, report: Report, circle: Circle, *, 
 
 def shared_reports(session: Session, aliases: Sequence[str]) -> tuple[tuple[str, Report], ...]:
     """What members of a session who are invited again marked to share, word for word."""
-    again = {alias.casefold() for alias in aliases}
+    again = {known_as(alias) for alias in aliases}
     handed = [seat.handed for seat in session.seats]
-    return tuple((one.alias, one.filed) for one in handed if one.filed and one.share and one.alias.casefold() in again)
+    return tuple((one.alias, one.filed) for one in handed if one.filed and one.share and known_as(one.alias) in again)
 
 
 def _group(agenda: Agenda, handed: Sequence[Handed]) -> Group:

@@ -4,7 +4,8 @@ CoachError
 ├── InputError                what came in cannot be worked with
 │   ├── ChallengeTooThin      fewer words than a challenge needs
 │   ├── ChallengeTooLong      more than the limit
-│   └── Malformed             a field or the body is not what the contract says
+│   ├── Malformed             a field or the body is not what the contract says
+│   └── NotText               a file is not text in UTF-8
 ├── KnowledgeError            knowledge/ has faults, each with file, field and reason
 │   └── SubmittedFaults       so has guidance of an organisation's own
 ├── PromptError               prompts/ has a missing, undeclared or unused variable
@@ -46,6 +47,7 @@ CoachError
 ├── AddressRefused            a webhook's address cannot be one, or leads into a network of its own
 ├── ForeignOrigin             a page of an origin that the operator did not name called
 ├── ExtraMissing              something was asked for that needs packages which are not installed
+├── CannotListen              the port is taken, or the address is none of this machine's
 └── SettingsError             an environment variable has a value that means nothing
 """
 
@@ -106,16 +108,30 @@ class Malformed(InputError):
         return self.detail
 
 
+@dataclass(eq=False)
+class NotText(InputError):
+    """A file that is to be read is not text in UTF-8. `source` is what it is called; what stands in it is not said."""
+
+    source: str
+    code = "not-text"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source} is not text in UTF-8. Saved as UTF-8 it can be read: most editors offer that as an encoding, "
+            "and `iconv -f WINDOWS-1252 -t UTF-8` does it on the command line."
+        )
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in knowledge/: where, which field, and why."""
+    """One thing wrong in knowledge/: where, which field, and why. `file` is empty for what came in a request and is in none."""
 
     file: str
     field: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.field}: {self.reason}"
+        return ": ".join(filter(None, (self.file, self.field, self.reason)))
 
 
 @dataclass(eq=False)
@@ -133,6 +149,12 @@ class KnowledgeError(CoachError):
 
 class SubmittedFaults(KnowledgeError):
     """Guidance of an organisation's own is not as it has to be. It is told whole to who sent it."""
+
+    @property
+    def pointer(self) -> str | None:
+        """The field of the first fault, where it came in a request."""
+        first = self.faults[0]
+        return None if first.file else "/" + first.field.replace("[", "/").replace("]", "").replace(".", "/")
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.faults))
@@ -409,23 +431,39 @@ class UnknownProtocol(SheetFault):
         return f"There is no protocol of that name; there are auto, {', '.join(self.known)}."
 
 
+@dataclass(eq=False)
 class Unauthorized(CoachError):
-    """Who asks has to be somebody. The same for a key that is unknown, expired or revoked."""
+    """Who asks has to be somebody. The same for a key that is unknown, expired or revoked; `sent` says that something was sent, and opens nothing."""
 
+    sent: bool = False
     code = "unauthorized"
 
     def __str__(self) -> str:
+        if self.sent:
+            return (
+                "What was sent as `Authorization: Bearer` opens nothing here. This is for the holder of a key, and it is none that counts; "
+                "a token opens its own reflection or session alone. `coach keys create` makes a key."
+            )
         return "This is for the holder of a key: send it as `Authorization: Bearer`. `coach keys create` makes one."
 
 
 @dataclass(eq=False)
 class Forbidden(CoachError):
-    """The key is known and not for that. `wanted` is the scope, or empty where the page's origin is what does not fit."""
+    """The key is known and not for that. `wanted` is the scope, or empty where the page's origin is what does not fit.
+
+    `owner` says that it is a publishable one, and that only who can own something is answered.
+    """
 
     wanted: str = ""
+    owner: bool = False
     code = "forbidden"
 
     def __str__(self) -> str:
+        if self.owner:
+            return (
+                "This key is publishable: it is for pages, to reflect and to check sentences, and it owns nothing. What is kept by name is for the "
+                "holder of a key of their own; `coach keys create` makes one. A kept reflection opens with its own `continue_token`."
+            )
         if self.wanted:
             return f"This key is not for that: it wants the scope `{self.wanted}`. `coach keys list` says what a key is for."
         return "This key belongs to pages of other origins. `coach keys list` says of which; `coach keys create --origin` makes one for this page."
@@ -550,6 +588,17 @@ class ExtraMissing(CoachError):
 
     def __str__(self) -> str:
         return f"This needs packages that are not installed: pip install 'reflection-coach[{self.extra}]'."
+
+
+@dataclass(eq=False)
+class CannotListen(CoachError):
+    """Nothing can be served where the settings say. `reason` says why, and what would do."""
+
+    reason: str
+    code = "cannot-listen"
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(eq=False)

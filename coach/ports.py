@@ -178,6 +178,9 @@ class Keyring(Protocol):
     async def drop(self, name: str) -> bool:
         """Let somebody in no more; what they keep stays. Whether there was such a key."""
 
+    async def kept(self, name: str) -> tuple[int, int]:
+        """How many reflections and how many sessions the holder of a key of that name can read."""
+
 
 class Outbox(Protocol):
     """What is to be delivered to webhooks. Errors of every method: JournalUnavailable, JournalBusy, StoreKeyWrong."""

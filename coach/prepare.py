@@ -31,6 +31,7 @@ from coach.sheets import (
     Step,
     Trust,
     Use,
+    known_as,
 )
 
 AUTO = "auto"
@@ -115,11 +116,11 @@ def _refuse(group: Group) -> None:
         raise GroupMisfit(count, f"a group has 1 to {MOST_MEMBERS}")
     seen: set[str] = set()
     for place, member in enumerate(group.members):
-        if member.alias.casefold() in seen:
+        if known_as(member.alias) in seen:
             raise SameAlias(place)
-        seen.add(member.alias.casefold())
+        seen.add(known_as(member.alias))
     for place, member in enumerate(group.members):
-        if member.reports_to and member.reports_to.casefold() in seen and not group.override:
+        if member.reports_to and known_as(member.reports_to) in seen and not group.override:
             raise ReportingLine(place)
 
 
@@ -190,9 +191,9 @@ def _order(group: Group) -> list[str]:
 
 
 def _warnings(group: Group, having: Sequence[str]) -> Iterator[str]:
-    names = {member.alias.casefold(): member.alias for member in group.members}
+    names = {known_as(member.alias): member.alias for member in group.members}
     for member in group.members:
-        if member.reports_to and (lead := names.get(member.reports_to.casefold())):
+        if member.reports_to and (lead := names.get(known_as(member.reports_to))):
             yield f"{member.alias} reports to {lead}. Before one's own boss a case is told otherwise; this group was made all the same."
     if left := [member.alias for member in group.members if member.challenge and member.alias not in having]:
         yield f"No turn this time: {', '.join(left)}."

@@ -163,6 +163,11 @@ class GroupWords:
     report: str
 
 
+def known_as(name: str) -> str:
+    """A name as it is compared: two that differ in capitals or spaces alone are one."""
+    return " ".join(name.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """Who comes: under which name, from which function, with what. `reports_to` names another member, where one leads another."""

@@ -1,5 +1,6 @@
 import io
 import json
+import socket
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ from rich.console import Console
 
 from coach import __version__, guard
 from coach.cli import COMMANDS, cli
+from coach.cli.listening import bound
+from coach.errors import CannotListen
 from coach.model import Acknowledged, AcknowledgementDraft
 from coach.terminal import show
 from tests.conftest import ORDINARY, WRITEUPS
@@ -76,6 +79,41 @@ def test_what_cannot_be_reflected_on_is_said_in_a_line(run, given, told):
     assert done.exit_code == 2
     assert told in done.stderr
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("command", ["reflect", "check", "mask", "triage", "prepare"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", "Ärger mit Jürgen seit der Übergabe.".encode("cp1252")])
+def test_a_file_that_is_not_utf_8_is_named_with_what_would_work(run, tmp_path, command, content):
+    """In one line, whichever command reads it; standard input and lines of JSON too."""
+    path = tmp_path / "Ana.txt"
+    path.write_bytes(content)
+    told = [run(command, str(path)), run("check", "--challenge", str(path), given="What do you see?")]
+    if command != "prepare":
+        told += [run(command, given=content), run(command, "--jsonl", given=b'{"id": 1, "text": "hm"}\n' + content)]
+    for done, name in zip(told, (str(path), str(path), "Standard input", "Standard input"), strict=False):
+        assert done.exit_code == 2
+        assert done.stderr.splitlines()[-1].startswith(f"coach: {name} is not text in UTF-8.")
+
+
+def test_a_file_that_is_not_there_is_named(run):
+    """Without a traceback."""
+    done = run("mask", "nowhere.txt")
+    assert done.exit_code == 1
+    assert "nowhere.txt" in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_says_that_its_port_is_taken_or_its_address_not_its_own(run, workers):
+    """In plain words and at once, with the option that helps."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        taken = run("serve", "--port", port, "--workers", workers)
+    assert (taken.exit_code, taken.output.count("\n")) == (2, 1)
+    assert taken.stderr.startswith(f"coach: 127.0.0.1:{port} is taken")
+    assert "--port" in taken.stderr
+    for host in ("192.0.2.1", "no.such.name.invalid"):
+        with pytest.raises(CannotListen, match=f"^{host} is no address of this machine.*--host"):
+            bound(host, 0)
 
 
 def test_check_judges_each_line(run):

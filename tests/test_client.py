@@ -528,6 +528,42 @@ def test_retry_after_is_seconds_or_a_date():
     assert not again(errors.NoAnswer("LocalProtocolError"))
 
 
+@pytest.mark.parametrize(
+    "base_url", ["127.0.0.1:8000", "coach.example", "ftp://coach.example", "http://", "http://[::1", "http://a b", "http://a:99999"]
+)
+def test_an_address_that_is_none_is_refused_when_the_client_is_made(kind, base_url):
+    """With what would be one."""
+    with pytest.raises(errors.Unsendable, match="http://127.0.0.1:8000"):
+        kind(base_url)
+
+
+@pytest.mark.parametrize("secret", ["ck_ü", "ck_x\n", "ck_x\r\nx: y", "ck x", "ck_\ud800", "ck_\x00"])
+def test_a_secret_that_cannot_travel_is_refused_and_not_repeated(kind, secret):
+    """A key when the client is made, a token when the call begins; nothing is sent."""
+    with pytest.raises(errors.Unsendable, match="The key holds") as raised:
+        kind(api_key=secret)
+    assert secret not in str(raised.value)
+    with Scripted() as server, kind(server.url) as client:
+        with pytest.raises(errors.Unsendable, match="The token holds"):
+            client.read("r_1", token=secret)
+        assert not server.asked
+
+
+def test_a_text_that_is_none_is_refused_when_the_call_begins(kind):
+    """Half a surrogate pair in a challenge, a search or a name; nothing is sent."""
+    with Scripted() as server, kind(server.url) as client:
+        for call in (
+            lambda: client.reflect("one two three four \ud800 five"),
+            lambda: client.stream("one two three four \ud800 five"),
+            lambda: client.check(CheckRequest(texts=["\ud800?"])),
+            lambda: client.guidance("\ud800"),
+            lambda: client.read("\ud800"),
+        ):
+            with pytest.raises(errors.Unsendable, match="half a surrogate pair"):
+                call()
+        assert not server.asked
+
+
 def test_the_environment_is_read_only_when_it_is_handed_over(monkeypatch):
     """COACH_URL and COACH_KEY, which the service passes over."""
     monkeypatch.setenv("COACH_URL", "http://elsewhere.example")

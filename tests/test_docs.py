@@ -33,6 +33,23 @@ def test_the_documentation_names_every_setting_command_and_address():
             assert f"make {match[1]}" in EVERYTHING, line
 
 
+def test_the_page_of_settings_names_every_setting_and_that_of_the_command_line_every_command():
+    """So that whoever looks there finds it, if only with a link."""
+    settings, commands = (PAGES[ROOT / "coach" / "docs" / f"{name}.md"] for name in ("settings", "commands"))
+    rows = "".join(line for line in settings.splitlines() if line.startswith("|"))
+    assert [item.name for item in fields(Settings) if f"`{item.metadata['variable']}`" not in rows] == []
+    rows = "".join(line for line in commands.splitlines() if line.startswith("|"))
+    assert [name for name in COMMANDS if not re.search(rf"`coach {name}\b", rows)] == []
+
+
+def test_the_page_about_http_names_every_door_that_the_schema_does_not(served):
+    """Three that speak formats of others, and pages for people; every other address is in the document."""
+    paths = httpx.get(f"{served}/schema/openapi.json").raise_for_status().json()["paths"]
+    for door in ("/openai/v1", "/mcp", "/metrics"):
+        assert not [path for path in paths if path.startswith(door)]
+        assert f"[`{door}`]" in PAGES[ROOT / "coach" / "docs" / "http.md"]
+
+
 def test_the_readmes_request_gets_the_readmes_answer(served):
     """The body of its curl command, sent; each line of its answer, found."""
     (body,) = re.findall(r"-d '(\{.*?\})'", README, re.DOTALL)

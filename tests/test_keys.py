@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -74,7 +75,10 @@ def test_every_address_has_its_place_in_the_table(coach):
 
 @one_database
 def test_a_key_is_for_its_scopes_alone(remembering_coach):
-    """403 names the scope that is missing; without a key, with an unknown, an expired or a revoked one it is the same 401, word for word."""
+    """403 names the scope that is missing; with an unknown, an expired or a revoked key it is the same 401, word for word.
+
+    It says that what was sent opens nothing (RFC 6750), which is not what who sent none is told.
+    """
     checks = given(remembering_coach, scopes=frozenset({Scope.CHECKS}))
     expired = given(remembering_coach, name="old", until=utc_now() - timedelta(seconds=1))
     revoked = given(remembering_coach, name="gone")
@@ -85,11 +89,15 @@ def test_a_key_is_for_its_scopes_alone(remembering_coach):
         refused = client.post("/v1/reflections", json=BODY, headers=as_(checks))
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
         assert "`reflect`" in refused.json()["detail"]
-        answers = [
-            client.post("/v1/reflections", json=BODY, headers=headers) for headers in ({}, *map(as_, (expired, revoked, "ck_made_up", "pk_x", "x")))
-        ]
+        sent = (expired, revoked, "ck_made_up", "pk_x", "ct_x", "x")
+        answers = [client.post("/v1/reflections", json=BODY, headers=as_(one)) for one in sent]
         assert {one.status_code for one in answers} == {401}
+        assert {one.headers["www-authenticate"] for one in answers} == {'Bearer realm="coach", error="invalid_token"'}
         assert len({re.sub(r'"request_id":"[^"]*"', "", one.text) for one in answers}) == 1
+        assert "opens nothing here" in answers[0].json()["detail"]
+        none = client.post("/v1/reflections", json=BODY)
+        assert (none.status_code, none.headers["www-authenticate"]) == (401, 'Bearer realm="coach"')
+        assert "send it as `Authorization: Bearer`" in none.json()["detail"]
         assert client.post("/v1/reflections", json=BODY, headers=as_(everything)).status_code == 200
         for open_to_all in ("/", "/about", "/v1/about", "/health/ready", "/schema/openapi.json", "/problems", "/v1/protocols", "/host"):
             assert client.get(open_to_all).status_code == 200
@@ -114,7 +122,10 @@ def test_a_publishable_key_opens_from_its_pages_and_owns_nothing(remembering_coa
         kept = answer.json()
         for headers in (as_(public), as_(public, origin="https://else.example")):
             assert client.post("/v1/reflections", json=BODY, headers=headers).json()["code"] == "forbidden"
-        assert client.get("/v1/reflections", headers=as_(public, origin=PAGE)).status_code == 401
+        for method, path in (("GET", "/v1/reflections"), ("GET", "/v1/me/export"), ("DELETE", "/v1/me")):
+            refused = client.request(method, path, headers=as_(public, origin=PAGE))
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+            assert "publishable: it is for pages" in refused.json()["detail"]
         assert client.get(f"/v1/reflections/{kept['id']}", headers=as_(public, origin=PAGE)).status_code == 404
         assert client.get(f"/v1/reflections/{kept['id']}", headers=as_(kept["kept"]["continue_token"], origin=PAGE)).status_code == 200
         assert client.post("/v1/sheets", json={}, headers=as_(public, origin=PAGE)).status_code == 403
@@ -313,6 +324,8 @@ def test_an_operator_makes_lists_rotates_and_revokes_keys(tmp_path):
     assert "origin" in said("create", "open", "--publishable", code=2)
     assert "can be for" in said("create", "open", "--publishable", "--origin", PAGE, "--scope", "admin", code=2)
     assert "https://intranet.example" in said("create", "bad", "--origin", "intranet", code=2)
+    assert "small letters, digits and dashes" in said("create", "bad", "--knowledge", "acme", "--knowledge", "Acme Corp", code=2)
+    assert "choose another" in said("create", "local", code=2)
     listed = said("list").splitlines()
     assert re.fullmatch(r"hr  for reflect  since \S+  until \S+ \S+ UTC  10 a minute", listed[0])
     assert listed[1].endswith(f"from {PAGE}  publishable")
@@ -320,6 +333,32 @@ def test_an_operator_makes_lists_rotates_and_revokes_keys(tmp_path):
     assert said("revoke", "page").startswith("The key of page")
     assert "no key" in said("rotate", "page", code=1)
     assert "no key" in said("revoke", "page", code=1)
+
+
+@one_database
+def test_a_new_key_of_an_old_name_says_what_it_can_read(remembering_coach):
+    """Who takes over a name would read what was kept under it: that is said, and how to erase it first."""
+    secret = given(remembering_coach, name="anna")
+    given(remembering_coach, name="ben")
+    with serving(remembering_coach) as url, httpx.Client(base_url=url, headers=as_(secret), timeout=30) as client:
+        for _ in range(2):
+            client.post("/v1/reflections", json={**BODY, "store": True}).raise_for_status()
+        group = {
+            "members": [{"alias": name} for name in ("Ada", "Ben", "Cem", "Dee")],
+            "minutes": 90,
+            "deadline": f"{utc_now() + timedelta(days=2):%FT%TZ}",
+        }
+        client.post("/v1/sessions", json=group).raise_for_status()
+    run = partial(CliRunner().invoke, cli, obj={"COACH_STORE": remembering_coach.settings.store}, catch_exceptions=False)
+    run(["keys", "revoke", "anna"])
+    again = run(["keys", "create", "anna"])
+    assert again.stdout.startswith("ck_")
+    assert "2 reflections and 1 session of it" in again.stderr
+    assert "`coach erase --owner anna`" in again.stderr
+    assert "kept already" not in run(["keys", "create", "cleo"]).stderr
+    run(["keys", "revoke", "anna"])
+    run(["erase", "--owner", "anna", "--yes"])
+    assert "kept already" not in run(["keys", "create", "anna"]).stderr
 
 
 def test_beyond_this_machine_it_listens_only_once_somebody_holds_a_key(tmp_path):

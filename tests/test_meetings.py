@@ -79,7 +79,7 @@ def test_the_sheet_is_made_when_the_host_says_so(client, made):
         assert client.get(at, headers=headers).json() == sheet
         for kind in ("text/markdown", "text/html", "application/pdf", "text/calendar"):
             found = client.get(at, headers={**headers, "accept": kind})
-            assert found.headers["content-type"].startswith(kind)
+            assert found.headers["content-type"] == (f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
             assert kind == "application/pdf" or "Seam circle" in found.text
     assert sheet["title"] == "Seam circle"
     assert "SUMMARY:Seam circle" in client.get(at, headers={**headers, "accept": "text/calendar"}).text
@@ -250,6 +250,7 @@ def test_a_session_that_could_never_be_is_refused_at_once(client):
         ({"protocol": "balint"}, 422, "group-size"),
         ({"members": []}, 422, "group-size"),
         ({"members": [{"alias": "Ada"}, {"alias": "ada"}, {"alias": "Jo"}]}, 422, "same-alias"),
+        ({"members": [{"alias": "Ada"}, {"alias": "Ben", "reports_to": "Ada "}, {"alias": "Jo"}]}, 422, "reporting-line"),
         ({"deadline": "2026-12-12T10:00:00"}, 400, "malformed"),
         ({"retention_days": 999}, 400, "malformed"),
         ({"deadline": "2020-01-01T00:00:00Z"}, 400, "malformed"),

@@ -155,6 +155,9 @@ def test_the_holder_of_a_key_owns_what_was_kept_with_it(remembering_coach, holde
         second = hr.get("/v1/reflections", params={"limit": 2, "after": first["next"]}).json()
         assert [one["id"] for one in first["data"] + second["data"]] == mine[::-1]
         assert second["next"] is None
+        for none in ("zzz", "", theirs.upper(), theirs[:-1], f"{theirs}x", theirs.replace("r_", "s_", 1)):
+            astray = hr.get("/v1/reflections", params={"after": none})
+            assert (astray.status_code, astray.json()["pointer"]) == (400, "/after"), none
         assert hr.get(f"/v1/reflections/{theirs}").status_code == 404
         assert httpx.get(f"{url}/v1/reflections").status_code == 401
         assert (
@@ -228,7 +231,7 @@ def test_a_summary_is_the_managers_own_words(client):
     assert {name: found[name] for name in said} == said
     assert found["edited"] is False
     markdown = client.get(here, headers={"accept": "text/markdown"})
-    assert markdown.headers["content-type"].startswith("text/markdown")
+    assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
     assert "## What I see now\n\n> That I was\n> the &lt;loud> one &amp; knew it." in markdown.text
     plain = client.get(here, headers={"accept": "text/plain"}).text
     assert all(text in plain for text in said.values())

@@ -471,6 +471,7 @@ def test_while_the_service_is_being_stopped_it_is_not_ready(coach):
         for refused in (httpx.get(f"{url}/health/ready"), asked(url)):
             assert (refused.status_code, refused.json()["code"]) == (503, "shutting-down")
         assert httpx.get(f"{url}/health/live").status_code == 200
+        assert [httpx.head(f"{url}/health/{one}").status_code for one in ("ready", "live")] == [503, 200]
 
 
 @pytest.mark.timeout(180)
@@ -718,7 +719,7 @@ def test_a_service_whose_processes_cannot_start_ends():
     """None is started again and again."""
     code = (
         "import uvicorn; from coach.cli.workers import _Supervisor; config = uvicorn.Config('no_such_module:app', workers=2, port=0); "
-        "one = _Supervisor(config, config.bind_socket(), print); one.run(); print(one.failed)"
+        "one = _Supervisor(config, [config.bind_socket()], print); one.run(); print(one.failed)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "True\n"

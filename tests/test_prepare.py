@@ -219,9 +219,10 @@ async def test_what_no_sheet_can_be_made_of_is_named(coach):
 
 async def test_a_reporting_line_is_refused_or_said(coach):
     """Inside the group only."""
-    line = (*members(3), Member("Jo", reports_to="ada"))
-    with pytest.raises(ReportingLine):
-        await prepare(Group(line, 90), coach.groups)
+    for name in ("ada", "Ada ", "\u00a0ada"):
+        line = (*members(3), Member("Jo", reports_to=name))
+        with pytest.raises(ReportingLine):
+            await prepare(Group(line, 90), coach.groups)
     sheet = await prepare(Group(line, 90, override=True), coach.groups)
     assert any("Jo reports to Ada" in warning for warning in sheet.warnings)
     outside = (*members(3), Member("Jo", reports_to="somebody who is not here"))
@@ -490,7 +491,7 @@ def test_over_http_a_sheet_comes_as_it_is_asked_for(served):
                     assert body["members"][int(at)][name][item["start"] : item["end"]] == item["quote"]
         for kind in ("application/pdf", "text/html", "text/markdown", "text/calendar"):
             answer = client.post("/v1/sheets", json=body, headers={"accept": kind}).raise_for_status()
-            assert answer.headers["content-type"].startswith(kind)
+            assert answer.headers["content-type"] == (f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
             assert answer.headers["cache-control"] == "no-store"
         policy = client.post("/v1/sheets", json=body, headers={"accept": "text/html"}).headers.get_list("content-security-policy")
         assert all("script" not in one for one in policy)
@@ -501,7 +502,7 @@ def test_over_http_a_sheet_comes_as_it_is_asked_for(served):
             assert (problem.status_code, problem.json()["code"]) == (422, code)
         twice = client.post("/v1/sheets", json=body | {"members": [{"alias": "Ada"}, {"alias": "ada"}, {"alias": "Jo"}]}).json()
         assert (twice["code"], twice["pointer"]) == ("same-alias", "/members/1/alias")
-        line = client.post("/v1/sheets", json=body | {"members": [{"alias": "Ada"}, {"alias": "Jo", "reports_to": "Ada"}, {"alias": "Ed"}]}).json()
+        line = client.post("/v1/sheets", json=body | {"members": [{"alias": "Ada"}, {"alias": "Jo", "reports_to": "Ada "}, {"alias": "Ed"}]}).json()
         assert (line["code"], line["pointer"]) == ("reporting-line", "/members/1/reports_to")
         named = client.post("/v1/sheets", json=body | {"members": [{"alias": "A\nB"}, {"alias": "C"}, {"alias": "D"}]}).json()
         assert (named["code"], named["pointer"]) == ("malformed", "/members/0/alias")

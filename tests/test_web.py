@@ -1,13 +1,21 @@
 import json
 import re
 from dataclasses import replace
+from typing import Annotated
 
 import httpx
+import msgspec
 import pytest
 
-from coach import guard
+from coach import guard, shapes
 from coach.web.examples import ANSWER, REQUEST, SENTENCES, VERDICTS
 from coach.web.problems import CATALOGUE
+from coach.wire.checks import CheckRequest
+from coach.wire.kept import ReplyRequest, SummaryRequest
+from coach.wire.library import DocumentIn
+from coach.wire.reflections import ReflectionRequest, ReportRequest
+from coach.wire.sessions import HandIn, SessionRequest
+from coach.wire.sheets import SheetRequest
 from tests.conftest import ORDINARY, WRITEUPS
 
 TEXT = ORDINARY[5]["text"]
@@ -153,6 +161,40 @@ def test_what_is_not_the_contract_is_named_by_a_pointer(client, content, pointer
     assert "magic" not in response.text
 
 
+@pytest.mark.parametrize(
+    ("address", "body", "pointer", "told"),
+    [
+        ("/v1/reflections", {"engine": "gpt"}, "/engine", "it can be auto, bank, llm."),
+        ("/v1/reflections", {"focus": ["care", "magic"]}, "/focus/1", "curiosity, care."),
+        ("/v1/reflections", {"move": "jump"}, "/move", "reply, skip, another, deeper, wrap_up."),
+        ("/v1/reflections", {"country": "Deutschland"}, "/country", "two capital letters, such as DE."),
+        ("/v1/reflections", {"language": "english please"}, "/language", "a language tag, such as en or de-AT."),
+        ("/v1/reflections", {"knowledge": ["acme", "Acme Corp"]}, "/knowledge/1", "1 to 63 small letters, digits and dashes"),
+        ("/v1/reflections", {"a/b~c": 1}, "/a~1b~0c", "unknown field"),
+        ("/v1/reflections", {"`at `$.x`": 1}, "/`at `$.x`", "unknown field"),
+        ("/v1/sheets", {"trust": "blind"}, "/trust", "new, some, high."),
+        ("/v1/sheets", {"matter": "grave"}, "/matter", "it can be several, shared, one."),
+        ("/v1/sheets", {"paper": "A5"}, "/paper", "It wants A4 or letter."),
+    ],
+)
+def test_who_is_refused_is_told_what_would_do(client, address, body, pointer, told):
+    """The values that there are, or the form in words: never a pattern. A name in a pointer is escaped."""
+    needed = {"challenge": "one two three four five"} if address == "/v1/reflections" else {"members": [], "minutes": 90}
+    found = problem(client.post(address, json=needed | body), 400, "malformed")
+    assert found["pointer"] == pointer
+    assert told in found["detail"]
+    assert "regex" not in found["detail"]
+    assert "\\" not in found["detail"]
+
+
+def test_every_pattern_of_a_body_has_its_words():
+    """Else somebody would be told no more than to look at /schema."""
+    for kind in (ReflectionRequest, ReplyRequest, SummaryRequest, ReportRequest, CheckRequest, SheetRequest, SessionRequest, HandIn, DocumentIn):
+        assert not shapes.lacking(kind), kind
+    assert shapes.plain("Expected `str` matching regex '^\\\\d$'") == "It has a form that is not allowed; see /schema."
+    assert shapes.lacking(Annotated[str, msgspec.Meta(pattern="^x$")]) == ["^x$"]
+
+
 def test_wrong_type_method_and_address_are_problems_too(client):
     """415, 405 with Allow, 404."""
     problem(client.post("/v1/reflections", content=b"hello", headers={"content-type": "text/plain"}), 415, "unsupported-media-type")
@@ -214,8 +256,27 @@ def test_every_answer_carries_a_request_id(client):
 def test_health_says_how_each_part_is(client):
     """All of them well here."""
     assert client.get("/health/live").json() == {"status": "alive"}
+    for path in ("/health/live", "/health/ready"):
+        asked = client.head(path)
+        assert (asked.status_code, asked.content) == (200, b"")
     ready = client.get("/health/ready").json()
     assert ready == {"status": "ok", "parts": {"knowledge": "ok", "guard": "ok", "encoder": "ok", "store": "ok", "index": "ok", "journal": "ok"}}
+
+
+def test_a_content_type_names_its_charset_once(client):
+    """On pages, scripts, figures and Markdown alike."""
+    script = re.search(r'src="(/widget/[^"]+)"', client.get("/").text)[1]
+    some = client.get("/v1/guidance?limit=1").json()["data"][0]["id"]
+    for path, kind in {
+        "/": "text/html",
+        "/about": "text/html",
+        "/docs/http": "text/html",
+        script: "text/javascript",
+        "/metrics": "text/plain; version=0.0.4",
+        f"/v1/guidance/{some}": "text/markdown",
+    }.items():
+        found = client.get(path, headers={"accept": "text/markdown" if kind == "text/markdown" else "*/*"})
+        assert found.headers["content-type"] == f"{kind}; charset=utf-8", path
 
 
 def test_every_problem_code_has_a_page(client):

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Page, expect
 
+from coach.cli import cli
 from coach.web import widget
 from tests.browser import breaches
 from tests.conftest import WRITEUPS, modelled, serving
@@ -679,6 +681,16 @@ def test_it_is_small_and_kept_for_a_year_under_the_name_of_its_bytes(served):
     assert b"import " not in widget.module()
     page = httpx.get(f"{served}/embed")
     assert "&lt;reflection-coach endpoint=" in page.text
+
+
+@pytest.mark.parametrize("address", ["notaurl", "ftp://coach.example", "https://", "https://coach.example/?a=1", 'https://coach.example/"><script>'])
+def test_tags_for_an_address_that_is_none_are_not_made(address):
+    """What would be an address is said."""
+    refused = CliRunner().invoke(cli, ["widget", "snippet", "--address", address], obj={})
+    assert refused.exit_code == 2
+    assert "https://coach.example" in refused.stderr
+    for good in ("https://coach.example", "http://127.0.0.1:8000/", "https://[::1]:8000/coach"):
+        assert good.rstrip("/") in CliRunner().invoke(cli, ["widget", "snippet", "--address", good], obj={}).stdout
 
 
 def test_a_dropped_line_in_the_middle_gives_the_reply_back(served, open_page):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from coach import guard
-from coach.cli.rows import FILE, json_rows
+from coach.cli.rows import FILE, json_rows, opened
 from coach.guard import Verdict
 
 SCOPES = {
@@ -23,12 +23,18 @@ SCOPES = {
 @click.option("--jsonl", is_flag=True, help='Read {"id","text"} lines, write a verdict a line, with the same id.')
 @click.option("--explain", is_flag=True, help="Say all that speaks against each line, and how likely each reason is.")
 @click.option("--language", metavar="TAG", help="The language of the lines (default: made out from their words).")
-@click.option("--challenge", type=click.File(encoding="utf-8"), help="The write-up that they are about: judge names, numbers and quotations too.")
-def command(file: str, as_json: bool, jsonl: bool, explain: bool, language: str | None, challenge: Any) -> None:  # noqa: FBT001, PLR0913, PLR0917
+@click.option(
+    "--challenge",
+    "about",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="The write-up that they are about: judge names, numbers and quotations too.",
+)
+def command(file: str, as_json: bool, jsonl: bool, explain: bool, language: str | None, about: str | None) -> None:  # noqa: FBT001, PLR0913, PLR0917
     """Judge each line of FILE: is it a question that leaves the answer with the manager?"""
-    with click.open_file(file, encoding="utf-8", errors="strict") as source:
+    with opened(file) as source:
         rows = list(json_rows(source) if jsonl else enumerate((line.strip() for line in source if line.strip()), 1))
-    context = guard.Context(challenge.read()) if challenge else None
+    context = guard.Context(_read(about)) if about else None
     verdicts = guard.check_all([text for _, text in rows], language=language, context=context)
     if jsonl:
         for (identifier, _), verdict in zip(rows, verdicts, strict=True):
@@ -41,6 +47,11 @@ def command(file: str, as_json: bool, jsonl: bool, explain: bool, language: str 
             if explain:
                 _explain(text, verdict)
     sys.exit(0 if jsonl or as_json or all(verdict.accept for verdict in verdicts) else 1)
+
+
+def _read(file: str) -> str:
+    with opened(file) as source:
+        return source.read()
 
 
 def _row(identifier: object, verdict: Verdict) -> dict[str, Any]:

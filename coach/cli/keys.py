@@ -9,7 +9,9 @@ import click
 from coach.cli.keeping import with_keyring
 from coach.errors import JournalConflict
 from coach.keys import IN_A_PAGE, ORDINARY, Key, Scope, new_secret
+from coach.knowledge.own import NAME as COLLECTION
 from coach.ports import Keyring
+from coach.web.gate import LOCAL
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DAYS = click.IntRange(1, 3650)
@@ -52,8 +54,7 @@ async def create(  # noqa: PLR0913, PLR0917 (click passes every option)
     knowledge: tuple[str, ...],
 ) -> None:
     """Make a key for NAME and show it, once: only a hash of it is kept."""
-    if not _NAME.fullmatch(name):
-        raise click.BadParameter("wants 1 to 64 letters, digits, dots, dashes or underscores", param_hint="NAME")
+    _refuse(name, knowledge)
     wanted = frozenset(map(Scope, scopes)) or (IN_A_PAGE if publishable else ORDINARY)
     if publishable and (not origins or wanted - IN_A_PAGE):
         raise click.UsageError(
@@ -69,6 +70,36 @@ async def create(  # noqa: PLR0913, PLR0917 (click passes every option)
         raise click.ClickException(f"There is a key for {name} already; `coach keys rotate {name}` gives it another secret.") from None
     click.echo(secret)
     click.echo("It is not shown again. Send it as `Authorization: Bearer`.", err=True)
+    if not publishable:
+        _warn_of_what_is_kept(name, *await held.kept(name))
+
+
+def _refuse(name: str, knowledge: tuple[str, ...]) -> None:
+    """Raises BadParameter for what no key, or no collection, can be called."""
+    if not _NAME.fullmatch(name):
+        raise click.BadParameter("wants 1 to 64 letters, digits, dots, dashes or underscores", param_hint="NAME")
+    if name == LOCAL:
+        raise click.BadParameter(f"{LOCAL} owns what was kept while nobody held a key, and this key would read it: choose another", param_hint="NAME")
+    for collection in knowledge:
+        if not COLLECTION.fullmatch(collection):
+            raise click.BadParameter(
+                f"{collection!r} can be no collection: one is named by 1 to 63 small letters, digits and dashes, such as acme-corp",
+                param_hint="--knowledge",
+            )
+
+
+def _warn_of_what_is_kept(name: str, reflections: int, sessions: int) -> None:
+    """What is kept belongs to the name of a key, and outlives a key that was revoked."""
+    if reflections or sessions:
+        click.echo(
+            f"Under the name {name} something is kept already, from a key before: this key reads {_many(reflections, 'reflection')} and "
+            f"{_many(sessions, 'session')} of it. If it is for somebody else, erase them first: `coach erase --owner {name}`.",
+            err=True,
+        )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @command.command("list")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from coach import privacy
-from coach.cli.rows import FILE, json_rows
+from coach.cli.rows import FILE, json_rows, opened
 from coach.languages import Lingua
 from coach.privacy import Masked
 
@@ -27,7 +27,7 @@ def command(file: str, as_json: bool, jsonl: bool, language: str | None, also: t
         spoken = (language or languages.detect(text) or "en").lower().split("-")[0]
         return privacy.mask(text, language=spoken, also=also, keep=keep)
 
-    with click.open_file(file, encoding="utf-8", errors="strict") as source:
+    with opened(file) as source:
         if jsonl:
             for identifier, text in json_rows(source):
                 click.echo(json.dumps(_row(identifier, masked(text)), ensure_ascii=False))

@@ -9,6 +9,7 @@ import msgspec
 
 from coach.bootstrap import Coach, assemble
 from coach.cli.progress import Bar
+from coach.cli.rows import opened
 from coach.paper.calendar import calendar
 from coach.paper.markdown import markdown
 from coach.paper.page import page
@@ -46,12 +47,12 @@ def command(settings: Settings, /, files: tuple[Path, ...], out: Path | None, li
     """A sheet for a group's session. Each FILE holds one member's case and is called Name.txt or Name.function.txt."""
     if out and out.suffix not in ENDINGS:
         raise click.BadParameter(f"ends with none of {', '.join(ENDINGS)}", param_hint="--out")
+    members = (*map(_from_file, files), *_named(wanted["members"] or ""))  # before the library: what cannot be read is said at once
     coach = assemble(settings, Bar("Reading the library"))
     if listing:
         for protocol in coach.groups.protocols.values():
             click.echo(f"{protocol.id}: {protocol.title}, {protocol.fewest} to {protocol.largest} people. {protocol.when}")
         return
-    members = (*map(_from_file, files), *_named(wanted["members"] or ""))
     group = Group(members, wanted["minutes"], wanted["protocol"], wanted["rounds"], Trust(wanted["trust"]))
     sheet = asyncio.run(_made(group, coach))
     if out is None:
@@ -85,7 +86,12 @@ def _as(sheet: Sheet, ending: str, wanted: dict[str, Any], members: tuple[Member
 def _from_file(path: Path) -> Member:
     """Name.txt or Name.function.txt."""
     name, _, function = path.stem.partition(".")
-    return _member(name, function, path.read_text(encoding="utf-8"))
+    return _member(name, function, _text(path))
+
+
+def _text(path: Path) -> str:
+    with opened(str(path)) as source:
+        return source.read()
 
 
 def _named(members: str) -> list[Member]:

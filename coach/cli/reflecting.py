@@ -10,7 +10,7 @@ from rich.console import Console
 
 from coach.bootstrap import Coach, assemble
 from coach.cli.progress import Bar
-from coach.cli.rows import FILE, STDIN, json_rows
+from coach.cli.rows import FILE, STDIN, json_rows, opened
 from coach.errors import CoachError
 from coach.model import Challenge, Engine
 from coach.reflect import reflect
@@ -31,7 +31,7 @@ def command(settings: Settings, file: str, count: int, engine: str, as_json: boo
     """Questions for the challenge in FILE, or on standard input."""
     if file == STDIN and sys.stdin.isatty():
         click.echo("What is troubling you? Write as it comes; end with Ctrl-D.\n", err=True)
-    with click.open_file(file, encoding="utf-8", errors="strict") as source:
+    with opened(file) as source:
         if jsonl:
             asyncio.run(_reflect_lines(source, assemble(settings, Bar("Reading the library")), count, Engine(engine)))
             return

@@ -13,6 +13,7 @@ import click
 import uvicorn
 
 from coach.bootstrap import Coach, assemble, keyring, remembering
+from coach.cli.listening import bound, see_that_it_is_free, unheard
 from coach.cli.progress import Bar
 from coach.cli.workers import drained_by_signals, serve_together
 from coach.errors import JournalBusy, JournalFault, JournalUnavailable
@@ -41,6 +42,7 @@ def command(settings: Settings, host: str | None, port: int | None, workers: int
     )
     asyncio.run(_see_that_the_key_fits(settings))
     settings = asyncio.run(_for_this_machine_without_keys(settings))
+    see_that_it_is_free(settings.host, settings.port)
     coach = assemble(settings, _progress(settings))
     if settings.workers > 1:
         del coach  # it has built the index and found the settings to be right; each worker has its own
@@ -75,7 +77,7 @@ def _serve(settings: Settings, coach: Coach) -> None:
         signal.signal(number, lambda *_: None)  # uvicorn sends it once more at the end, to whom it was for before; we have stopped, and leave with 0
     app = create_app(coach)
     configure(settings.log)  # again, over what libraries have set up for themselves meanwhile
-    _Server(uvicorn.Config(app, **_options(settings)), app.state.door).run()
+    _Server(uvicorn.Config(app, **_options(settings)), app.state.door).run(bound(settings.host, settings.port))
 
 
 async def _see_that_the_key_fits(settings: Settings) -> None:
@@ -114,7 +116,10 @@ class _Server(uvicorn.Server):
         self._door = door
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # another took the port while the library was read
+            raise unheard(self.config.host, self.config.port, error) from None
         if self.started:
             drained_by_signals(self._door)
             _welcome(self.servers[0].sockets[0])

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from coach.cli.rows import FILE, json_rows
+from coach.cli.rows import FILE, json_rows, opened
 from coach.knowledge import signposts
 from coach.knowledge.where import data_folder
 from coach.languages import Lingua
@@ -27,7 +27,7 @@ def command(settings: Settings, file: str, as_json: bool, jsonl: bool, country: 
         language = languages.detect(text) or "en"
         return _row(identifier, safety.judge(text, language), safety, language, country or settings.country or None)
 
-    with click.open_file(file, encoding="utf-8", errors="strict") as source:
+    with opened(file) as source:
         if jsonl:
             for identifier, text in json_rows(source):
                 click.echo(json.dumps(row(identifier, text), ensure_ascii=False))

@@ -20,6 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from coach.bootstrap import assemble
+from coach.cli.listening import bound
 from coach.errors import SettingsError
 from coach.knowledge.index import SERVING
 from coach.logs import configure
@@ -67,8 +68,8 @@ class _Worker:
 class _Supervisor(Multiprocess):
     """Says when all answer, and lets go of the port before it waits for them to end: else callers would be taken in whom nobody answers."""
 
-    def __init__(self, config: uvicorn.Config, listening: socket.socket, welcome: Callable[[socket.socket], None]) -> None:
-        super().__init__(config, [listening])
+    def __init__(self, config: uvicorn.Config, listening: list[socket.socket], welcome: Callable[[socket.socket], None]) -> None:
+        super().__init__(config, listening)
         self.failed = False
         self._welcome = welcome
 
@@ -99,14 +100,14 @@ class _Supervisor(Multiprocess):
 def serve_together(settings: Settings, options: Mapping[str, Any], welcome: Callable[[socket.socket], None]) -> None:
     """Serve with as many processes as the settings say, until told to stop. The index is there.
 
-    Errors: SettingsError; SystemExit if a process cannot start.
+    Errors: SettingsError, CannotListen; SystemExit if a process cannot start.
     """
     folder = _folder(settings)
     try:
         (folder / "metrics").mkdir()
         os.environ[FOLDER] = str(folder / "metrics")  # read by prometheus_client when a worker imports it
         config = uvicorn.Config(_Worker(settings, folder), factory=True, workers=settings.workers, **options)
-        supervisor = _Supervisor(config, config.bind_socket(), welcome)
+        supervisor = _Supervisor(config, bound(settings.host, settings.port), welcome)
         supervisor.run()
         if supervisor.failed:
             sys.exit(STARTUP_FAILURE)

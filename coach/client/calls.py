@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from coach.client.errors import Unsendable
 from coach.model import About, Form, Perspective, Skill
 from coach.wire.checks import CheckAnswer, CheckRequest
 from coach.wire.kept import Erasure, ReflectionKept, ReflectionList, ReplyRequest, SummaryOut, SummaryRequest
@@ -66,12 +67,21 @@ def _json(kind: type[Value]) -> Callable[[bytes], Value]:
 
 
 def _at(*steps: str) -> str:
-    return "".join(f"/{quote(step, safe='')}" for step in steps)
+    return "".join(f"/{quote(_text(step), safe='')}" for step in steps)
+
+
+def _text(value: Value) -> Value:
+    """The same, where it is text or holds some. Raises Unsendable for half a surrogate pair, which has no form in UTF-8."""
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        raise Unsendable("A text holds half a surrogate pair, which is no character and cannot be sent as UTF-8.") from None
+    return value
 
 
 def _said(request: msgspec.Struct) -> bytes:
     """What differs from the defaults: an older service is not sent fields that it does not know."""
-    return msgspec.json.encode(_told(request))
+    return msgspec.json.encode(_text(_told(request)))
 
 
 def _told(value: Any) -> Any:
@@ -88,7 +98,7 @@ def _told(value: Any) -> Any:
 
 
 def _asked(**wanted: str | int | Sequence[str] | None) -> dict[str, str | int | Sequence[str]]:
-    return {name: value for name, value in wanted.items() if value or value == 0}
+    return _text({name: value for name, value in wanted.items() if value or value == 0})
 
 
 def reflect(request: ReflectionRequest | str) -> Call[ReflectionAnswer]:

@@ -1,6 +1,7 @@
 """Every error of the clients, on one page. None carries what a person wrote: the words are ours, or the `detail` of the service's problem document.
 
 ClientError
+├── Unsendable                it was not sent, since it cannot be: the address is none, a key or a text holds what cannot travel
 ├── NoAnswer                  nobody answered, or the line dropped
 │   ├── TooSlow               nothing came for longer than the timeout
 │   └── Interrupted           a stream or an export ended before its last word; what came before it stands
@@ -35,6 +36,14 @@ from coach.wire.service import Problem
 
 class ClientError(Exception):
     """Base of all."""
+
+
+class Unsendable(ClientError):
+    """Nothing was sent, since it cannot be: an address, a key or a text that cannot travel. Raised when the client is made or the call begins."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class NoAnswer(ClientError):

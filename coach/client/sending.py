@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
 from coach import __version__
 from coach.client.calls import Call
+from coach.client.errors import Unsendable
 from coach.client.retrying import Retries
 from coach.settings import CLIENT_KEY, CLIENT_URL
 
@@ -32,6 +34,7 @@ class _Discreet(logging.Filter):
 
 _PRIVATE = re.compile(r"(/members/|[?&]q=)[^/?&]+")
 _DISCREET = _Discreet()
+_SECRET = re.compile(r"[\x21-\x7e]+")  # what a header carries (RFC 9110)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Target:
     api_key: str | None = field(default=None, repr=False)
     timeout: float = TIMEOUT
     retries: Retries = field(default_factory=Retries)
+
+    def __post_init__(self) -> None:
+        """Raises Unsendable."""
+        _see_that_it_is_an_address(self.base_url)
+        _see_that_it_can_travel(self.api_key, "key")
 
     def options(self) -> dict[str, Any]:
         """For httpx2's clients. Redirects are not followed: a key would go along."""
@@ -54,7 +62,8 @@ class Target:
         }
 
     def sent(self, call: Call[Any]) -> dict[str, Any]:
-        """One request as httpx2 takes it, made once for all its tries: a POST keeps its Idempotency-Key."""
+        """One request as httpx2 takes it, made once for all its tries: a POST keeps its Idempotency-Key. Raises Unsendable for its token."""
+        _see_that_it_can_travel(call.token, "token")
         headers = {"accept": call.accept}
         if call.body is not None:
             headers["content-type"] = "application/json"
@@ -63,6 +72,23 @@ class Target:
         if secret := call.token or self.api_key:
             headers["authorization"] = f"Bearer {secret}"
         return {"method": call.method, "url": call.path, "content": call.body, "headers": headers, "params": dict(call.query) or None}
+
+
+def _see_that_it_is_an_address(base_url: str) -> None:
+    """Raises Unsendable. The address is not repeated: a password may stand in it."""
+    try:
+        parts = urlsplit(base_url)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not base_url.isprintable() or " " in base_url:
+        raise Unsendable("base_url is no address of a service; one begins with http:// or https://, such as http://127.0.0.1:8000.")
+
+
+def _see_that_it_can_travel(secret: str | None, what: str) -> None:
+    """Raises Unsendable. The secret is not repeated."""
+    if secret and not _SECRET.fullmatch(secret):
+        raise Unsendable(f"The {what} holds a space, a line break or a letter that is not ASCII, which none does: was more copied than the {what}?")
 
 
 def named(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import yaml
 
-from coach import guard
+from coach import guard, shapes
 from coach.errors import Fault, KnowledgeError
 from coach.knowledge import vocabulary
 from coach.model import About, AcknowledgementTemplate, BankQuestion, Closing, Form, Hearing, Passage, Perspective, Skill, Source, Stage, Voice
@@ -28,10 +28,16 @@ FOLLOWING = "following"  # the file of questions for the middle of a conversatio
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
 _Choice = TypeVar("_Choice", bound=StrEnum)
-_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=400, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+_Line = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=400, pattern=r"\A[^\x00-\x1f\x7f]+\Z", extra=shapes.words("one line of 1 to 400 characters")),
+]
+ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")  # how a document is called
 _Names = Annotated[list[_Line], msgspec.Meta(min_length=1, max_length=20)]
 _FRONT: Mapping[str, Any] = {
-    "id": Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?\Z")],
+    "id": Annotated[
+        str, msgspec.Meta(pattern=rf"\A{ID.pattern}\Z", extra=shapes.words("1 to 100 small letters, digits and dashes, no dash first or last"))
+    ],
     "title": _Line,
     "skills": _Names,
     "themes": _Names,
@@ -222,15 +228,15 @@ class Reader:
             try:
                 msgspec.convert(front[name], kind)
             except msgspec.ValidationError as error:
-                reason, _, place = str(error).partition(" - at `$")
-                self.fault(path, name + place.rstrip("`"), reason.replace("`", ""))
+                _, _, place = str(error).partition(" - at `$")
+                self.fault(path, name + place.rstrip("`"), shapes.plain(str(error), kind).rstrip("."))
                 fine = False
         return fine
 
     def document(self, path: Path, front: dict[str, Any], body: str, sources: Mapping[str, Source], themes: set[str]) -> Document:
         if front["id"] != path.stem:
             self.fault(path, "id", f"is {front['id']}, and the file is {path.stem}")
-        self.unknown(path, "themes", front["themes"], themes)
+        self.unknown(path, "themes", front["themes"], themes, f"; there are {', '.join(sorted(themes))}")
         skills = tuple(choice for skill in front["skills"] if (choice := self.choose(path, "skills", skill, Skill)))
         cited = self.cite(path, "sources", front["sources"], sources)
         passages = tuple(self.passages(path, front, body, skills, cited))
@@ -305,10 +311,10 @@ class Reader:
             self.fault(path, where, f"is {value!r}; it can be {', '.join(kind)}")
             return None
 
-    def unknown(self, path: Path, where: str, names: Sequence[str], known: set[str]) -> None:
-        for name in names:
+    def unknown(self, path: Path, where: str, names: Sequence[str], known: set[str], there: str = "") -> None:
+        for place, name in enumerate(names):
             if name not in known:
-                self.fault(path, where, f"{name!r} is not known")
+                self.fault(path, f"{where}[{place}]", f"{name!r} is not known{there}")
 
     def cite(self, path: Path, where: str, keys: Sequence[str], sources: Mapping[str, Source]) -> tuple[Source, ...]:
         self.unknown(path, where, keys, set(sources))

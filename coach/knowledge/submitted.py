@@ -1,8 +1,8 @@
 """Guidance of an organisation's own, as it comes in: read from a folder or taken from a request, and checked as ours is."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coach.errors import Fault, SubmittedFaults
@@ -12,6 +12,8 @@ from coach.model import Source
 from coach.safety import Safety
 
 _HASH = re.compile(r"^#+ ")
+_SENT = {"id": "identifier", "themes": "topics", "body": "sections"}  # what a file calls otherwise than a request does
+_NAMED = re.compile(r"(\w+)(\[\d+\])?")
 
 
 @dataclass(frozen=True)
@@ -61,26 +63,36 @@ class Submitted:
 
 
 def document(sent: Submitted, rules: Rules) -> Document:
-    """The same, checked like a file of that name. Raises SubmittedFaults with every fault."""
+    """The same, checked like a file of that name. Raises SubmittedFaults with every fault, each under the name of the field as it was sent."""
     path = Path(f"{sent.id}.md")
     reader = Reader(Path())
     keys = {f"{place}": source for place, source in enumerate(sent.sources)}
     front = {name: getattr(sent, name) for name in ("id", "title", "skills", "themes", "method", "when")} | {"sources": list(keys)}
-    faults = list(_sections(path, sent.sections))
+    faults = list(_sections(sent.sections))
     if faults or not reader.typed(path, front):
-        raise SubmittedFaults((*reader.faults, *faults))
+        raise SubmittedFaults((*_as_sent(reader.faults, sent), *faults))
     body = "\n\n".join(f"## {heading}\n{' '.join(text.split())}" for heading, text in sent.sections)
     found = reader.document(path, front, body, keys, set(rules.themes))
     told = (Fault(path.name, *fault) for fault in unshowable(found, rules.safety))
-    if every := (*reader.faults, *told):
+    if every := tuple(_as_sent((*reader.faults, *told), sent)):
         raise SubmittedFaults(every)
     return found
 
 
-def _sections(path: Path, sections: Sequence[tuple[str, str]]) -> Iterator[Fault]:
+def _as_sent(faults: Iterable[Fault], sent: Submitted) -> Iterator[Fault]:
+    """The same faults without a file, since there is none; a section is named by its place."""
+    places = {heading: f"sections[{place}]" for place, (heading, _) in reversed(list(enumerate(sent.sections)))}
+    places |= {f"section {heading!r}": place for heading, place in places.items()}
+    for fault in faults:
+        name = _NAMED.fullmatch(fault.field)
+        own = f"{_SENT.get(name[1], name[1])}{name[2] or ''}" if name and fault.field not in places else fault.field
+        yield replace(fault, file="", field=places.get(fault.field, own))
+
+
+def _sections(sections: Sequence[tuple[str, str]]) -> Iterator[Fault]:
     """What would make a section another thing than it says."""
     for place, (heading, text) in enumerate(sections):
         if not heading.strip() or len(heading.splitlines()) > 1:
-            yield Fault(path.name, f"sections[{place}].heading", "wants one line")
+            yield Fault("", f"sections[{place}].heading", "wants one line")
         if not text.strip() or _HASH.match(text.strip()):
-            yield Fault(path.name, f"sections[{place}].text", "wants text, without a heading of its own")
+            yield Fault("", f"sections[{place}].text", "wants text, without a heading of its own")

@@ -23,6 +23,7 @@ from coach.paper.markdown import markdown
 from coach.prepare import prepare
 from coach.privacy import Hider
 from coach.reflect import ENGLISH, reflect
+from coach.shapes import escaped
 from coach.web.answering import folded
 from coach.web.callers import usable
 from coach.web.door import Door
@@ -117,7 +118,7 @@ def _read(kind: type[msgspec.Struct], arguments: dict[str, Any]) -> msgspec.Stru
     try:
         return msgspec.convert({name: value for name, value in arguments.items() if value is not None}, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise malformed(error) from None
+        raise malformed(error, kind) from None
 
 
 def _texts(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
@@ -127,7 +128,7 @@ def _texts(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
             yield pointer, value
         case dict():
             for name, inner in value.items():
-                yield from _texts(inner, f"{pointer}/{name}")
+                yield from _texts(inner, f"{pointer}/{escaped(name)}")
         case list():
             for place, inner in enumerate(value):
                 yield from _texts(inner, f"{pointer}/{place}")

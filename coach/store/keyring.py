@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from coach.errors import JournalConflict, JournalFault
 from coach.keys import Key, hashed
 from coach.store.journal import SqlJournal, milliseconds
-from coach.store.tables import keyring
+from coach.store.tables import keyring, reflections, sessions
 
 FRESH = 1.0  # seconds that what was read counts
 UNKNOWN = 0.05  # seconds after which it is read again for a secret that is not in it: somebody may have got it just now
@@ -108,6 +108,20 @@ class SqlKeyring:
         gone = await self._journal.transact(lambda connection: connection.execute(keyring.delete().where(keyring.c.name == name)).rowcount)
         self._found = None
         return bool(gone)
+
+    async def kept(self, name: str) -> tuple[int, int]:
+        """How many reflections and how many sessions are kept under that name, and have not expired."""
+        if not await self._journal.exists():
+            return 0, 0
+        now = milliseconds(self._journal.now())
+
+        def count(connection: sa.Connection) -> tuple[int, int]:
+            reflected, met = (
+                connection.scalar(sa.select(sa.func.count()).where(table.c.owner == name, table.c.expires > now)) for table in (reflections, sessions)
+            )
+            return reflected or 0, met or 0
+
+        return await self._journal.consult(count)
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from coach.bootstrap import Coach
-from coach.errors import Malformed, NotKept, Unauthorized
+from coach.errors import Forbidden, Malformed, NotKept, Unauthorized
 from coach.kept import Kept
 from coach.keys import Scope
 from coach.memory import Caller, Memory, find
@@ -59,7 +59,9 @@ async def held(memory: NamedDependency[Memory | None]) -> Memory:
 
 
 async def owner(who: NamedDependency[Caller]) -> str:
-    """The owner. Raises Unauthorized for who is none."""
+    """The owner. Errors: Forbidden for a publishable key, which can be none; Unauthorized for who is none."""
+    if who.key and who.key.publishable:
+        raise Forbidden(owner=True)
     if who.owner is None:
         raise Unauthorized
     return who.owner

@@ -196,9 +196,9 @@ def _as(printed: Printed, request: Request[Any, Any, Any], paper: str) -> Respon
     if ICS in accept:
         if printed.ics is None:
             raise Malformed("The session has no time; `starts_at` sets one when it is made.", "/starts_at")
-        return Response(printed.ics, media_type=f"{ICS}; charset=utf-8", headers=_PRIVATE)
+        return Response(printed.ics, media_type=ICS, headers=_PRIVATE)
     if MARKDOWN in accept:
-        return Response(printed.markdown, media_type=f"{MARKDOWN}; charset=utf-8", headers=_PRIVATE)
+        return Response(printed.markdown, media_type=MARKDOWN, headers=_PRIVATE)
     if HTML in accept:
         return _page(printed.html[paper], paper)
     return Response(printed.sheet, headers=_PRIVATE)
@@ -206,7 +206,7 @@ def _as(printed: Printed, request: Request[Any, Any, Any], paper: str) -> Respon
 
 def _page(html: str, paper: str) -> Response[str]:
     policy = f"default-src 'none'; style-src '{style_hash(paper)}'; frame-ancestors 'none'; base-uri 'none'"
-    return Response(html, media_type=f"{HTML}; charset=utf-8", headers={**_PRIVATE, "content-security-policy": policy})
+    return Response(html, media_type=HTML, headers={**_PRIVATE, "content-security-policy": policy})
 
 
 _SEAT = "/v1/sessions/{identifier:str}/members/{token:str}"

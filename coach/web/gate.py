@@ -127,7 +127,7 @@ class Gate(ASGIMiddleware):
             return Caller(token=secret), standing
         key = await self._keyring.find(secret) if secret else None
         if key is None:
-            raise Unauthorized
+            raise Unauthorized(sent=bool(secret))
         _fits(key, scope_wanted, headers)
         return Caller(None if key.publishable else key.name, key=key), await self._limits.admit(key)
 

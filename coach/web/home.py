@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from coach.bootstrap import Coach
 from coach.web import widget
 
-JAVASCRIPT = "text/javascript; charset=utf-8"
+JAVASCRIPT = "text/javascript"
 
 
 def _page(name: str, coach: Coach, **more: str) -> Response[str]:

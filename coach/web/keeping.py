@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import BodyKwarg, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from coach import ids
 from coach import memory as remember
 from coach.bootstrap import Coach
 from coach.errors import Malformed
@@ -110,7 +111,9 @@ async def list_reflections(
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="How many, 1 to 100.")] = 20,
     after: Annotated[str | None, QueryParameter(max_length=64, description="`next` of the page before.")] = None,
 ) -> Response[ReflectionList]:
-    """A page of what the caller keeps, the newest first."""
+    """A page of what the caller keeps, the newest first. Raises Malformed for a cursor that is none."""
+    if after is not None and not ids.fits("r", after):  # the reflection of a cursor may be erased meanwhile: its form alone is looked at
+        raise Malformed("after is the `next` of the page before, the id of a reflection.", "/after")
     found = await held.journal.briefs(owner, limit + 1, after)
     page = [brief_out(brief) for brief in found[:limit]]
     return Response(ReflectionList("list", page, page[-1].id if len(found) > limit else None), headers=_PRIVATE)
@@ -146,7 +149,7 @@ async def read_summary(
         if media_type in request.headers.get("accept", ""):
             return Response(
                 summary_text(found, markdown=media_type == MARKDOWN),
-                media_type=f"{media_type}; charset=utf-8",
+                media_type=media_type,
                 headers={**_PRIVATE, "vary": "accept"},
             )
     return Response(found, headers={**_PRIVATE, "vary": "accept"})

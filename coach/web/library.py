@@ -117,7 +117,7 @@ def shown(document: Document, request: Request[Any, Any, Any]) -> Response[Guida
     """A document as the caller wants it."""
     headers = {"vary": "accept", **_PRIVATE}
     if MARKDOWN in request.headers.get("accept", ""):
-        return Response(document_text(document), media_type=f"{MARKDOWN}; charset=utf-8", headers=headers)
+        return Response(document_text(document), media_type=MARKDOWN, headers=headers)
     return Response(document_out(document), media_type=MediaType.JSON, headers=headers)
 
 

@@ -20,7 +20,7 @@ from coach.llm.failure import Trouble
 from coach.model import Asked, Closed, Event, Noticed, Opened, Outcome, Signposted
 from coach.settings import LOOPBACK
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own: where several processes leave their figures
 _SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")

@@ -11,6 +11,7 @@ from litestar.params import BodyKwarg, FromPath, QueryParameter
 from coach.bootstrap import Coach
 from coach.errors import Malformed, NotKept
 from coach.knowledge import own
+from coach.knowledge.files import ID
 from coach.knowledge.submitted import Rules, Submitted, document
 from coach.knowledge.where import data_folder
 from coach.model import Source
@@ -106,7 +107,9 @@ async def list_documents(
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="How many, 1 to 100.")] = 20,
     after: Annotated[str | None, QueryParameter(max_length=100, description="`next` of the page before.")] = None,
 ) -> Response[OwnList]:
-    """A page of documents."""
+    """A page of documents. Raises Malformed for a cursor that is none."""
+    if after is not None and not ID.fullmatch(after):
+        raise Malformed("after is the `next` of the page before, the id of a document.", "/after")
     found = await coach.library.own.page(there, limit + 1, after)
     page = [OwnEntry(one.id, one.title, list(one.skills), list(one.themes)) for one in found[:limit]]
     return Response(OwnList("list", page, page[-1].id if len(found) > limit else None), headers=_PRIVATE)

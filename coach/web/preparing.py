@@ -84,13 +84,13 @@ async def _printed(sheet: Sheet, data: SheetRequest, accept: str) -> Response[by
         if data.starts_at is None:
             raise Malformed("A calendar entry needs to know when it begins.", "/starts_at")
         entry = calendar(sheet, data.starts_at, data.time_zone, alarms=data.alarms)
-        return Response(entry, media_type=f"{ICS}; charset=utf-8", headers=_named("ics"))
+        return Response(entry, media_type=ICS, headers=_named("ics"))
     if MARKDOWN in accept:
-        return Response(markdown(sheet, pages=data.member_pages), media_type=f"{MARKDOWN}; charset=utf-8", headers=_PRIVATE)
+        return Response(markdown(sheet, pages=data.member_pages), media_type=MARKDOWN, headers=_PRIVATE)
     if HTML in accept:
         policy = f"default-src 'none'; style-src '{style_hash(data.paper)}'; frame-ancestors 'none'; base-uri 'none'"
         headers = {**_PRIVATE, "content-security-policy": policy}
-        return Response(page(sheet, paper=data.paper, pages=data.member_pages), media_type=f"{HTML}; charset=utf-8", headers=headers)
+        return Response(page(sheet, paper=data.paper, pages=data.member_pages), media_type=HTML, headers=headers)
     return None
 
 

@@ -28,10 +28,12 @@ from coach.errors import (
     SheetFault,
     SlotMisfit,
     StoreUnavailable,
+    SubmittedFaults,
     Unauthorized,
 )
+from coach.shapes import escaped, plain
 from coach.web.limits import until_midnight
-from coach.web.requests import plain, request_id
+from coach.web.requests import request_id
 from coach.wire.service import Problem
 
 log = logging.getLogger("coach.web")
@@ -65,7 +67,11 @@ CATALOGUE: Mapping[str, Kind] = {
     "journal-unavailable": Kind(503, "What is kept cannot be reached just now", "Nothing that was kept is lost. Retry-After says when to try again."),
     "journal-busy": Kind(503, "The place where things are kept is busy", "Nothing was changed. Retry-After says when to try again."),
     "store-key-wrong": Kind(503, "What is kept cannot be read", "It is encrypted, and the key that was set does not fit. That is for the operator."),
-    "knowledge-faults": Kind(422, "The document is not as guidance has to be", "`detail` names each fault: where, what is wrong, what would do."),
+    "knowledge-faults": Kind(
+        422,
+        "The document is not as guidance has to be",
+        "`detail` names each fault: where, what is wrong, what would do; `pointer` is the first one's.",
+    ),
     "index-locked": Kind(503, "Another is writing to this collection", "Nothing was changed. Retry-After says when to try again."),
     "collection-broken": Kind(503, "The collection cannot be read", "Other answers are not touched by that. It can be erased and put again."),
     "store-unavailable": Kind(503, "The collection does not answer just now", "Nothing is lost. Retry-After says when to try again."),
@@ -85,7 +91,9 @@ CATALOGUE: Mapping[str, Kind] = {
     "keeps-nothing": Kind(409, "Nothing is kept here", "The operator has turned it off, and this cannot do without; a sheet by itself can be made."),
     "not-kept": Kind(404, "There is nothing of that name", "It was never kept, has expired, was erased, or another key, token or link opens it."),
     "unauthorized": Kind(401, "Whoever asks for this has to be somebody", "Send a key as `Authorization: Bearer`; `coach keys create` makes one."),
-    "forbidden": Kind(403, "This key is not for that", "`detail` says which scope it would take, or that the key belongs to other pages."),
+    "forbidden": Kind(
+        403, "This key is not for that", "`detail` says which scope it would take, that the key belongs to other pages, or that it owns nothing."
+    ),
     "rate-limited": Kind(429, "Too many requests", "Retry-After says when there is room again; RateLimit says where the caller stands."),
     "idempotency-mismatch": Kind(422, "This Idempotency-Key stands for another request", "A request that differs wants a key of its own."),
     "idempotency-in-flight": Kind(409, "The same request is being answered", "Retry-After says when to send it again; it then gets the same answer."),
@@ -143,7 +151,7 @@ def _more(error: CoachError) -> dict[str, Any]:
             return {"trouble": error.trouble}
         case SlotMisfit():
             return {"pointer": error.pointer, "least": error.least, "most": error.most}
-        case Malformed() | SheetFault():
+        case Malformed() | SheetFault() | SubmittedFaults():
             return {"pointer": error.pointer}
     return {}
 
@@ -160,7 +168,7 @@ def _headers(error: CoachError) -> dict[str, str]:
         case Busy() | RequestInFlight() | JournalFault() | IndexFault() | StoreUnavailable() | EmbedderUnavailable():
             return {"retry-after": str(error.retry_after)}
         case Unauthorized():
-            return {"www-authenticate": 'Bearer realm="coach"'}
+            return {"www-authenticate": 'Bearer realm="coach", error="invalid_token"' if error.sent else 'Bearer realm="coach"'}  # RFC 6750
     return {}
 
 
@@ -171,7 +179,10 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
         return problem(request, code, "The limit is 128 KB for a body.", limit=131_072, unit="bytes")
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
         first = error.extra[0]  # of the address: a body was read before, by coach.web.requests
-        return problem(request, code, plain(str(first.get("message", ""))), pointer=f"/{first.get('key', '')}")
+        name = str(first.get("key", ""))
+        asked = request.route_handler.parsed_fn_signature.parameters.get(name)
+        told = plain(str(first.get("message", "")), asked.annotation if asked else None)
+        return problem(request, code, told, pointer=f"/{escaped(name)}")
     return problem(request, code, CATALOGUE[code].meaning, headers)
 
 

@@ -13,11 +13,9 @@ from litestar.exceptions import HTTPException
 from litestar.types import Scope
 
 from coach.errors import Malformed
+from coach.shapes import plain, pointer
 
 EVENT_STREAM = "text/event-stream"
-_POINTER = re.compile(r"at `\$([^`]*)`")
-_VALUE = re.compile(r"(?<=value) .*", re.DOTALL)
-_FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -50,37 +48,23 @@ def strictly(kind: type[msgspec.Struct]) -> Callable[[Request[Any, Any, Any]], A
         try:
             decoder.decode(await request.body())
         except msgspec.ValidationError as error:
-            raise malformed(error) from None
+            raise malformed(error, kind) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Malformed("The body is not JSON in UTF-8, or is nested too deeply.") from None
 
     return intake
 
 
-def malformed(error: msgspec.ValidationError) -> Malformed:
-    """What does not fit the contract, and where, without what was sent."""
-    return Malformed(plain(str(error)), pointer(str(error)))
-
-
-def pointer(message: str) -> str:
-    """The RFC 6901 pointer that a msgspec message speaks of: "... - at `$.focus[0]`" is /focus/0."""
-    place = match[1] if (match := _POINTER.search(message)) else ""
-    steps = re.findall(r"\.([^.\[\]]+)|\[([^\]]*)\]", place)
-    path = "".join(f"/{name or index}" for name, index in steps)
-    return f"{path}/{match[1]}" if (match := _FIELD.search(message)) else path
-
-
-def plain(message: str) -> str:
-    """What msgspec says, without the place (that is the pointer's) and without the value (that is the caller's)."""
-    bare = _VALUE.sub("", _POINTER.sub("", message)).rstrip(" -").replace("`", "")
-    return f"{bare}."
+def malformed(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Malformed:
+    """What does not fit `kind`, where, and what would do, without what was sent."""
+    return Malformed(plain(str(error), kind), pointer(str(error)))
 
 
 def refuse_unsendable(texts: Iterable[tuple[str, str]]) -> None:
     """NUL and lone surrogates are no text. `texts` come with their pointers. Raises Malformed with the pointer to the first that has some."""
-    for pointer, text in texts:
+    for place, text in texts:
         if _UNSENDABLE.search(text):
-            raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", pointer)
+            raise Malformed("It holds a NUL character or half a surrogate pair, which are not text.", place)
 
 
 def refuse_nul(scope: Scope) -> None:

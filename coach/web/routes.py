@@ -6,7 +6,7 @@ from dataclasses import replace
 from html import escape
 from typing import Annotated, Any
 
-from litestar import MediaType, Request, Response, get, post
+from litestar import MediaType, Request, Response, get, head, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
@@ -170,6 +170,18 @@ async def ready(coach: NamedDependency[Coach], door: NamedDependency[Door], memo
     return ReadyOut("ok" if set(parts.values()) == {"ok"} else "degraded", parts)
 
 
+@head("/health/live", include_in_schema=False)
+async def live_without_body() -> None:
+    """The same for load balancers that ask so."""
+
+
+@head("/health/ready", include_in_schema=False)
+async def ready_without_body(door: NamedDependency[Door]) -> None:
+    """Whether it can answer, as the status alone. Raises ShuttingDown."""
+    if door.draining:
+        raise ShuttingDown
+
+
 @get(
     "/problems",
     operation_id="problems",
@@ -218,4 +230,15 @@ def _page(title: str, body: str) -> Response[str]:
     return Response(shell("", title, f"<h1>{escape(title)}</h1>{body}{more}"), media_type=MediaType.HTML, headers=_VARYING)
 
 
-HANDLERS = (create_reflection, create_checks, about_json, about_page, live, ready, problems, one_problem)
+HANDLERS = (
+    create_reflection,
+    create_checks,
+    about_json,
+    about_page,
+    live,
+    ready,
+    live_without_body,
+    ready_without_body,
+    problems,
+    one_problem,
+)

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from coach.model import Move, Skill
+from coach.shapes import words
 from coach.wire.reflections import AcknowledgementOut, GuidanceRef, NoticeOut, ProvenanceOut, QuestionOut, Told
 
 
@@ -13,7 +14,17 @@ class ReplyRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     """An answer to a question, or another move. With nothing in it, what was said last and got no answer is answered."""
 
     text: Told = ""
-    to: Annotated[str, msgspec.Meta(pattern=r"^q\d{1,4}$", description="The id of the question; the last one asked if left out.")] | None = None
+    to: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^q\d{1,4}$",
+                extra=words("the id of a question, such as q1"),
+                description="The id of the question; the last one asked if left out.",
+            ),
+        ]
+        | None
+    ) = None
     move: Move = Move.REPLY
 
 

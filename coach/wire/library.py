@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from coach.model import About, Form, Perspective, Skill, Stage, Voice
+from coach.shapes import words
 from coach.wire.reflections import NoticeOut, SourceOut
 
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
@@ -89,7 +90,7 @@ class SourceIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     author: Line
     title: Line
-    year: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}|n\.d\.)$")]
+    year: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}|n\.d\.)$", extra=words("four digits, or n.d. where the source has no date"))]
 
 
 class SectionIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -8,10 +8,20 @@ import msgspec
 
 from coach import converse
 from coach.model import About, Challenge, Engine, Exchange, Fallback, Flag, Form, Move, Outcome, Perspective, Skill
+from coach.shapes import words
 
+COLLECTION = "the name of a collection: 1 to 63 small letters, digits and dashes, no dash first or last"
 Count = Annotated[int, msgspec.Meta(ge=1, le=7, description="How many questions, 1 to 7.")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Tag = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", description="A BCP 47 language tag, such as en or de-AT.")]
+Tag = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
+        extra=words("a language tag, such as en or de-AT"),
+        description="A BCP 47 language tag, such as en or de-AT.",
+    ),
+]
+COUNTRY = words("two capital letters, such as DE")
 Told = Annotated[str, msgspec.Meta(max_length=4000)]
 
 
@@ -51,7 +61,9 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         list[Label], msgspec.Meta(max_length=100, description="More words to mask in what leaves the process, such as a project's name; in any case.")
     ] = []
     keep: Annotated[list[Label], msgspec.Meta(max_length=100, description="Words that are never masked.")] = []
-    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", description="ISO 3166 code: where help is, should it be needed.")] | None = None
+    country: (
+        Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", extra=COUNTRY, description="ISO 3166 code: where help is, should it be needed.")] | None
+    ) = None
 
     report_back: Annotated[ReportRequest, msgspec.Meta(description="What came of an earlier challenge, to be heard with this one.")] | None = None
     exchanges: Annotated[
@@ -68,7 +80,7 @@ class ReflectionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
 
     knowledge: (
         Annotated[
-            list[Annotated[str, msgspec.Meta(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]],
+            list[Annotated[str, msgspec.Meta(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", extra=words(COLLECTION))]],
             msgspec.Meta(max_length=10, description="Collections of your organisation's own to look in as well; those of the key if left out."),
         ]
         | None

@@ -72,7 +72,13 @@ class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
                 if value is not None and (not value.isprintable() or not value.strip()):
                     raise Malformed("It has to be a name on one line.", f"/members/{place}/{name}")
         return [
-            Handed(one.alias.strip(), one.function, one.reports_to, one.challenge, submitted=now if one.challenge.strip() else None)
+            Handed(
+                one.alias.strip(),
+                one.function,
+                one.reports_to and one.reports_to.strip(),
+                one.challenge,
+                submitted=now if one.challenge.strip() else None,
+            )
             for one in self.members
         ]
 

@@ -6,8 +6,9 @@ import msgspec
 
 from coach.errors import Malformed
 from coach.model import Engine
+from coach.shapes import words
 from coach.sheets import Group, Matter, Member, Trust
-from coach.wire.reflections import QuestionOut, SignpostOut, Tag
+from coach.wire.reflections import COUNTRY, QuestionOut, SignpostOut, Tag
 
 Alias = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="How a member is called on the sheet: a first name will do.")]
 
@@ -35,9 +36,9 @@ class SheetRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     matter: Annotated[Matter, msgspec.Meta(description="Whether they bring several matters, share one, or meet for one member's.")] | None = None
     language: Tag | None = None
     engine: Engine = Engine.AUTO
-    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] | None = None
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", extra=COUNTRY)] | None = None
     override_reporting_line: bool = False
-    paper: Annotated[str, msgspec.Meta(pattern="^(A4|letter)$", description="For HTML and PDF: A4 or letter.")] = "A4"
+    paper: Annotated[str, msgspec.Meta(pattern="^(A4|letter)$", extra=words("A4 or letter"), description="For HTML and PDF: A4 or letter.")] = "A4"
     member_pages: Annotated[bool, msgspec.Meta(description="Whether the members' own pages are printed behind the sheet.")] = True
     starts_at: Annotated[str, msgspec.Meta(max_length=32, description="For a calendar entry: local time, such as 2026-12-12T10:00.")] | None = None
     time_zone: Annotated[str, msgspec.Meta(max_length=64, description="For a calendar entry, such as Europe/Berlin.")] = "UTC"
@@ -51,7 +52,10 @@ class SheetRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
                 if value is not None and (not value.isprintable() or not value.strip()):
                     raise Malformed("It has to be a name on one line.", f"/members/{place}/{name}")
         members = tuple(
-            Member(one.alias.strip(), one.function, one.challenge.strip() and one.challenge, one.report_back, one.reports_to) for one in self.members
+            Member(
+                one.alias.strip(), one.function, one.challenge.strip() and one.challenge, one.report_back, one.reports_to and one.reports_to.strip()
+            )
+            for one in self.members
         )
         return Group(
             members,
