@@ -103,12 +103,14 @@ def test_a_file_that_is_not_there_is_named(run):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_serve_says_that_its_port_is_taken_or_its_address_not_its_own(run, workers):
-    """In plain words and at once, with the option that helps."""
+def test_serve_says_that_its_port_is_taken_or_its_address_not_its_own(coach, workers):
+    """In plain words and at once, with the option that helps. In a process of its own: it sets up all logging."""
+    environ = {"COACH_DATA_DIR": str(coach.settings.data_dir), "PATH": "/usr/bin:/bin"}
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        taken = run("serve", "--port", port, "--workers", workers)
-    assert (taken.exit_code, taken.output.count("\n")) == (2, 1)
+        command = [sys.executable, "-m", "coach", "serve", "--port", port, "--workers", workers]
+        taken = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+    assert (taken.returncode, taken.stdout, taken.stderr.count("\n")) == (2, "", 1)
     assert taken.stderr.startswith(f"coach: 127.0.0.1:{port} is taken")
     assert "--port" in taken.stderr
     for host in ("192.0.2.1", "no.such.name.invalid"):
