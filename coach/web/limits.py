@@ -19,7 +19,7 @@ from coach.settings import Settings
 from coach.web.shared import Shared
 
 MINUTE = 60
-REACHES, REDIS_WAIT = 0.5, 2.0  # seconds to connect, and for an answer: a busy process is slow to read one
+REDIS_WAIT = 2.0  # seconds: a busy process is slow to hear that it is connected, and to read an answer
 CONNECTIONS = 32
 Headers = tuple[tuple[str, str], ...]
 
@@ -109,7 +109,7 @@ def pool_of(settings: Settings) -> BlockingConnectionPool | None:
     if not settings.redis:
         return None
     return BlockingConnectionPool.from_url(
-        settings.redis, max_connections=CONNECTIONS, timeout=REDIS_WAIT, socket_connect_timeout=REACHES, socket_timeout=REDIS_WAIT
+        settings.redis, max_connections=CONNECTIONS, timeout=REDIS_WAIT, socket_connect_timeout=REDIS_WAIT, socket_timeout=REDIS_WAIT
     )
 
 
