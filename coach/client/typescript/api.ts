@@ -1922,7 +1922,7 @@ export interface operations {
                     /**
                      * @example id: 1
                      *     event: opened
-                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "3853d6d4fecb", "guard": "2"}, "kept": null}
+                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "4e6872e142d1", "guard": "2"}, "kept": null}
                      *
                      *     id: 2
                      *     event: acknowledged
@@ -2559,7 +2559,7 @@ export interface operations {
                     /**
                      * @example id: 1
                      *     event: opened
-                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "3853d6d4fecb", "guard": "2"}, "kept": null}
+                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "4e6872e142d1", "guard": "2"}, "kept": null}
                      *
                      *     id: 2
                      *     event: acknowledged
@@ -2790,7 +2790,7 @@ export interface operations {
                     /**
                      * @example id: 1
                      *     event: opened
-                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "3853d6d4fecb", "guard": "2"}, "kept": null}
+                     *     data: {"id": "r_example", "object": "reflection", "language": "en", "disclosure": "You are answered by a program, not by a person. It chooses from a fixed library of questions. Your words do not leave it. It asks and does not advise. Nothing you write is kept here.", "provenance": {"engine": "bank", "model": null, "prompt": null, "knowledge": "4e6872e142d1", "guard": "2"}, "kept": null}
                      *
                      *     id: 2
                      *     event: acknowledged
