@@ -1,5 +1,6 @@
 import asyncio
 import json
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -98,9 +99,9 @@ def test_an_endpoint_without_a_key_is_said_to_be_unavailable(monkeypatch):
     assert isinstance(embedder(Settings(embedder="endpoint", embedding_api_key="k")), Endpoint)
 
 
-def test_an_index_of_another_embedder_is_built_anew(tmp_path):
+def test_an_index_of_another_embedder_is_built_anew(coach, tmp_path):
     """The mismatch is no reason not to serve."""
-    coach = assemble(Settings(data_dir=tmp_path), lambda _done, _total: None)
+    shutil.copytree(coach.settings.data_dir / "index", tmp_path / "index")
     manifest = next((tmp_path / "index").glob("build-*/manifest.json"))
     manifest.write_text(manifest.read_text().replace("MiniLM", "OtherLM"))
     again = assemble(Settings(data_dir=tmp_path), lambda _done, _total: None)

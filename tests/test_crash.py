@@ -72,8 +72,9 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(database, 
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_service_has_every_reply_that_it_answered(tmp_path):
+def test_a_killed_service_has_every_reply_that_it_answered(coach, tmp_path):
     """The real process, over HTTP, three times: what was answered with 200 is there after the next start, and the conversation goes on."""
+    shutil.copytree(coach.settings.data_dir / "index", tmp_path / "index")
     environ = {**os.environ, "COACH_DATA_DIR": str(tmp_path), "COACH_PORT": "0"}
     chance, sent, identifier = random.Random(7), [], None
     for life in range(3):

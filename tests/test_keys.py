@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -361,8 +362,9 @@ def test_a_new_key_of_an_old_name_says_what_it_can_read(remembering_coach):
     assert "kept already" not in run(["keys", "create", "anna"]).stderr
 
 
-def test_beyond_this_machine_it_listens_only_once_somebody_holds_a_key(tmp_path):
+def test_beyond_this_machine_it_listens_only_once_somebody_holds_a_key(coach, tmp_path):
     """Until then it says so, and what would help."""
+    shutil.copytree(coach.settings.data_dir / "index", tmp_path / "index")
     environ = {**os.environ, "COACH_DATA_DIR": str(tmp_path), "COACH_PORT": "0", "COACH_HOST": "0.0.0.0"}
     assert _started(environ) == ("127.0.0.1", True)
     CliRunner().invoke(cli, ["keys", "create", "hr"], obj={"COACH_DATA_DIR": str(tmp_path)}, catch_exceptions=False)
@@ -383,6 +385,7 @@ def _started(environ):
 @one_database
 def test_only_a_named_proxy_is_believed(remembering_coach, tmp_path):
     """X-Forwarded-For of anybody else is nobody's address."""
+    shutil.copytree(remembering_coach.settings.data_dir / "index", tmp_path / "index")
     for proxies, rate_limited in (("", True), ("127.0.0.1", False)):
         environ = {**os.environ, "COACH_DATA_DIR": str(tmp_path), "COACH_PORT": "0", "COACH_PROXIES": proxies, "COACH_ADDRESS_RATE": "3"}
         CliRunner().invoke(cli, ["keys", "create", "hr"], obj={"COACH_DATA_DIR": str(tmp_path)})

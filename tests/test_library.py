@@ -106,10 +106,11 @@ async def test_a_store_that_hangs_keeps_nobody_waiting(library, monkeypatch):
     release.set()
 
 
-async def test_a_store_of_other_passages_is_no_store(tmp_path, shelves, knowledge):
+async def test_a_store_of_other_passages_is_no_store(tmp_path, knowledge):
     """An index that was left behind by another library is not quoted from."""
-    strange = Shelf.of(knowledge, shelves.first.embedder, _table(knowledge, shelves.first.embedder))
-    build(tmp_path, _renamed(knowledge), shelves.first.embedder, lambda _done, _total: None)
+    embedder = FakeEmbedder()
+    strange = Shelf.of(knowledge, embedder, _table(knowledge, embedder))
+    build(tmp_path, _renamed(knowledge), embedder, lambda _done, _total: None)
     finding = await ChromaLibrary(Shelves(strange), Store(tmp_path)).find(TEXT, 3)
     assert finding.notices == (WITHOUT_STORE,)
 
