@@ -282,7 +282,7 @@ def summary(kept: Kept, closings: Mapping[str, Closing]) -> Summary:
             kind = closings.get(reply.question)
             if kind in _SUMMED:
                 found.setdefault(_SUMMED[kind], reply.text)  # what is said after the last answer is no answer any more
-            if decides(reply.text):
+            if kind is not Closing.PEERS and decides(reply.text):  # what the peers will hear is no answer to what is to be tried
                 decided = decided or (reply.text[last_sentence(reply.text) :].strip() if kind in _SUMMED else reply.text)
     if decided:
         found.setdefault("to_try", decided)

@@ -8,13 +8,14 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from coach import converse, prompts, tokens
+from coach import bank, converse, prompts, tokens
 from coach.converse import BETWEEN, PROPOSED, asks_for_ideas, decides, going_on, located, parts, told
 from coach.knowledge.files import opening
 from coach.knowledge.where import data_folder
 from coach.llm.request import Budget, Composer, briefer, material
 from coach.model import Acknowledged, Asked, Challenge, Closed, Closing, Evidence, Exchange, Flag, Move, Noticed, Offered, Opened, Signposted, Stage
 from coach.privacy import hider
+from coach.quoting import quotables
 from coach.reflect import reflect
 from tests.conftest import CASES, WRITEUPS, modelled
 from tests.fakes import TEXT
@@ -250,6 +251,31 @@ async def test_i_dont_know_is_no_material(coach, reply):
     found = [event async for event in reflect(Challenge(TEXT, exchanges=(Exchange("What was it like?", reply),)), coach.needs)]
     (asked,) = [event.question.draft for event in found if isinstance(event, Asked)]
     assert not asked.evidence
+
+
+async def test_who_stays_with_a_question_is_asked_about_the_same_words(coach):
+    """And about no others: a question without any of the manager's words is followed by one without."""
+    told = "I told myself that the call was important. I don't know whether that was a joke. My deputy said nothing, and I haven't called her since."
+    for question, words in (('How does "My deputy said nothing" sit with you?', ["My deputy said nothing"]), ("What else is there?", [])):
+        challenge = Challenge(told, exchanges=(Exchange(question, ""),), move=Move.DEEPER)
+        (put,) = [event.question.draft for event in [one async for one in reflect(challenge, coach.needs)] if isinstance(event, Asked)]
+        assert [item.quote for item in put.evidence] == words
+
+
+def test_two_halves_of_one_sentence_are_no_two_things_that_were_said(knowledge):
+    """Two quotations of an acknowledgement are of two sentences."""
+    for reply, sentences in (("I was afraid of him, although I never told anybody.", 1), ("I was afraid of him. I never told anybody.", 2)):
+        found = quotables(reply, knowledge.lexicons["en"])
+        assert len(found) == 2
+        assert len(bank._apart(found, reply)) == sentences
+
+
+async def test_a_bare_no_is_not_said_back(coach):
+    """Nor is anything else that only fills."""
+    for reply in ("no", "I suppose so."):
+        challenge = Challenge(TEXT, exchanges=(Exchange("What was it like?", reply),))
+        (heard,) = [event.acknowledgement for event in [one async for one in reflect(challenge, coach.needs)] if isinstance(event, Acknowledged)]
+        assert not heard.evidence
 
 
 async def test_after_the_last_question_it_says_so(coach):

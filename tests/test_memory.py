@@ -257,6 +257,13 @@ def test_who_decided_on_the_way_has_that_as_what_is_to_be_tried(client):
     replied(client, other, text="I see that I was afraid. I will talk to Yusuf on Monday.")
     found = client.get(f"/v1/reflections/{other}/summary").json()
     assert (found["seen"], found["to_try"]) == ("I see that I was afraid. I will talk to Yusuf on Monday.", "I will talk to Yusuf on Monday.")
+    third = begun(client)["id"]
+    replied(client, third, move="wrap_up")
+    replied(client, third, text="That I was loud.")
+    replied(client, third, move="skip")
+    replied(client, third, text="I will tell them that I was loud.")
+    found = client.get(f"/v1/reflections/{third}/summary").json()
+    assert (found["to_try"], found["to_peers"]) == ("", "I will tell them that I was loud.")
 
 
 def test_a_reply_sent_twice_is_kept_once(client):

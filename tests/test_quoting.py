@@ -113,6 +113,24 @@ def test_a_quotation_does_not_stop_in_the_middle_of_a_phrase(english):
                 assert last not in {"the", "a", "an", "of", "my", "and"} or follows in ".!?\n", quotable.evidence.quote
 
 
+@pytest.mark.parametrize(
+    ("text", "quoted", "never"),
+    [
+        ("That is a question, but fine. I suppose he was tired.", "I suppose he was tired", "but fine"),
+        ("I suppose. She never asked me.", "She never asked me", "I suppose"),
+        ("I know that the two weeks for testing were never in it.", "that the two weeks for testing were never in it", "were never"),
+        ('My colleague said to me "nobody told me a thing".', "nobody told me a thing", "said to me"),
+        ("I drove home and sat in the hall with my coat on.", "sat in the hall with my coat on", "I drove home and sat"),
+        ("I have not asked her why.", "I have not asked her why", "not asked her"),
+    ],
+)
+def test_it_quotes_no_filler_and_nothing_that_something_has_to_follow(english, text, quoted, never):
+    """Of "I suppose" nothing is left; "were never" and "he told me" are only halves. Words of the grammar alone may still be a sentence."""
+    found = spans(text, english)
+    assert quoted in found
+    assert not [one for one in found if one.endswith(never)]
+
+
 def test_sentences_cover_the_text_in_order(english):
     """Offsets into the text, none overlapping."""
     for row in WRITEUPS:
